@@ -1,0 +1,345 @@
+"""The lake contract: every schema, table and column that others may rely on, declared once.
+
+Types are DuckDB's. Timestamps are UTC without a zone. DuckLake has no keys: the grain of a table is
+kept by the code that writes it and checked by the audits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str
+    type: str
+    doc: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One lake table.  partition: partition expressions; sort: columns the files are sorted by."""
+
+    schema: str
+    name: str
+    grain: str
+    columns: tuple[Column, ...]
+    partition: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+
+def _columns(*specs: tuple[str, str, str]) -> tuple[Column, ...]:
+    return tuple(Column(*spec) for spec in specs)
+
+
+_BATCH = (
+    ("batch_id", "VARCHAR", "batch that brought the row: see ops.ingests"),
+    ("ingested_at", "TIMESTAMP", "when the batch was taken in"),
+)
+
+# Fields of the landing contract, in order; the first ones of each are required.
+EVENT_FIELDS = (
+    ("event_id", "VARCHAR", "given, or a stable hash of the row"),
+    ("user_id", "VARCHAR", "who"),
+    ("item_id", "VARCHAR", "on what"),
+    ("event_type", "VARCHAR", "a type of the domain file"),
+    ("event_at", "TIMESTAMP", "when it happened"),
+    ("value", "DOUBLE", "rating, quantity, seconds …: what the type's weight may take"),
+    ("session_id", "VARCHAR", "session, visit or basket"),
+    ("variant", "VARCHAR", "A/B variant the user saw"),
+    ("context", "VARCHAR", "JSON"),
+)
+ITEM_FIELDS = (
+    ("item_id", "VARCHAR", "the item"),
+    ("title", "VARCHAR", "what people call it"),
+    ("description", "VARCHAR", "long text"),
+    ("category", "VARCHAR", "main category"),
+    ("tags", "VARCHAR", "tags, as landed"),
+    ("attributes", "VARCHAR", "JSON"),
+    ("available_from", "TIMESTAMP", "not recommended before"),
+    ("available_to", "TIMESTAMP", "not recommended from then on"),
+    ("updated_at", "TIMESTAMP", "the newest wins"),
+)
+USER_FIELDS = (
+    ("user_id", "VARCHAR", "the user"),
+    ("attributes", "VARCHAR", "JSON"),
+)
+REQUIRED = {
+    "events": ("user_id", "item_id", "event_type", "event_at"),
+    "items": ("item_id", "title"),
+    "users": ("user_id",),
+}
+
+_TABLES = (
+    Table(
+        "raw",
+        "events",
+        "accepted event",
+        _columns(*EVENT_FIELDS, *_BATCH),
+        partition=("year(event_at)", "month(event_at)", "day(event_at)"),
+    ),
+    Table("raw", "items", "item, its newest version", _columns(*ITEM_FIELDS, *_BATCH)),
+    Table("raw", "users", "user, its newest version", _columns(*USER_FIELDS, *_BATCH)),
+    Table(
+        "raw",
+        "quarantine",
+        "rejected row",
+        _columns(
+            ("source", "VARCHAR", "events, items or users, and the file or topic it came from"),
+            ("position", "BIGINT", "line or row number from 1, or the offset; 0: the whole file"),
+            ("reason", "VARCHAR", "why, as a word of the documented list and its detail"),
+            ("raw", "VARCHAR", "the row as it came"),
+            *_BATCH,
+        ),
+    ),
+    Table(
+        "features",
+        "user_items",
+        "user × item",
+        _columns(
+            ("user_id", "VARCHAR", "user"),
+            ("item_id", "VARCHAR", "item"),
+            ("weight", "DOUBLE", "sum of event weight × half-life decay, as of as_of; may be <= 0"),
+            ("events", "BIGINT", "events of the pair"),
+            ("first_event_at", "TIMESTAMP", "first event of the pair"),
+            ("last_event_at", "TIMESTAMP", "last event of the pair"),
+        ),
+    ),
+    Table(
+        "features",
+        "user_stats",
+        "user",
+        _columns(
+            ("user_id", "VARCHAR", "user"),
+            ("events", "BIGINT", "events"),
+            ("items", "BIGINT", "distinct items"),
+            ("weight", "DOUBLE", "sum of decayed weights"),
+            ("first_event_at", "TIMESTAMP", "first event"),
+            ("last_event_at", "TIMESTAMP", "last event"),
+        ),
+    ),
+    Table(
+        "features",
+        "item_stats",
+        "item",
+        _columns(
+            ("item_id", "VARCHAR", "item"),
+            ("events", "BIGINT", "events"),
+            ("users", "BIGINT", "distinct users"),
+            ("weight", "DOUBLE", "sum of decayed weights"),
+            ("recent_events", "BIGINT", "events in the last recency window"),
+            ("first_event_at", "TIMESTAMP", "first event"),
+            ("last_event_at", "TIMESTAMP", "last event"),
+        ),
+    ),
+    Table(
+        "features",
+        "item_pairs",
+        "item × neighbour",
+        _columns(
+            ("item_id", "VARCHAR", "item"),
+            ("neighbour_id", "VARCHAR", "item seen by the same users"),
+            ("users", "BIGINT", "users who had both"),
+            ("similarity", "DOUBLE", "cosine of user sets × support correction, 0 to 1"),
+        ),
+    ),
+    Table(
+        "features",
+        "item_embeddings",
+        "text model × text",
+        _columns(
+            ("model", "VARCHAR", "text model and its version"),
+            ("text_hash", "VARCHAR", "sha256 of the item text"),
+            ("embedding", "FLOAT[]", "unit length"),
+            ("embedded_at", "TIMESTAMP", "when"),
+        ),
+    ),
+    Table(
+        "serving",
+        "recommendations",
+        "user × rank",
+        _columns(
+            ("user_id", "VARCHAR", "user"),
+            ("rank", "INTEGER", "1 is the best"),
+            ("item_id", "VARCHAR", "recommended item"),
+            ("score", "DOUBLE", "ranking score; falls with rank"),
+            ("source", "VARCHAR", "retrieval source that contributed most"),
+            ("reason", "VARCHAR", "why, in words for a person"),
+            ("model_version", "VARCHAR", "see ops.model_versions"),
+            ("publication_id", "VARCHAR", "see serving.publications"),
+            ("generated_at", "TIMESTAMP", "as_of of the run that made the list"),
+        ),
+    ),
+    Table(
+        "serving",
+        "candidates",
+        "user × source × item",
+        _columns(
+            ("user_id", "VARCHAR", "user"),
+            ("source", "VARCHAR", "retrieval source"),
+            ("source_rank", "INTEGER", "rank within the source, 1 is the best"),
+            ("item_id", "VARCHAR", "item"),
+            ("source_score", "DOUBLE", "the source's own score"),
+            ("publication_id", "VARCHAR", "see serving.publications"),
+        ),
+    ),
+    Table(
+        "serving",
+        "similar_items",
+        "item × rank",
+        _columns(
+            ("item_id", "VARCHAR", "item"),
+            ("rank", "INTEGER", "1 is the most similar"),
+            ("similar_item_id", "VARCHAR", "similar item"),
+            ("score", "DOUBLE", "similarity"),
+            ("relation", "VARCHAR", "bought or watched together, or alike in text"),
+            ("publication_id", "VARCHAR", "see serving.publications"),
+        ),
+    ),
+    Table(
+        "serving",
+        "popular_items",
+        "segment × rank",
+        _columns(
+            ("segment", "VARCHAR", "'all', or attribute=value"),
+            ("rank", "INTEGER", "1 is the most popular"),
+            ("item_id", "VARCHAR", "item"),
+            ("score", "DOUBLE", "recency-weighted popularity"),
+            ("publication_id", "VARCHAR", "see serving.publications"),
+        ),
+    ),
+    Table(
+        "serving",
+        "publications",
+        "publication",
+        _columns(
+            ("publication_id", "VARCHAR", "the publication"),
+            ("kind", "VARCHAR", "nightly, refresh or rollback"),
+            ("as_of", "TIMESTAMP", "cut-off of the data in it"),
+            ("published_at", "TIMESTAMP", "when it was committed"),
+            ("model_version", "VARCHAR", "see ops.model_versions"),
+            ("users", "BIGINT", "users whose lists it wrote"),
+            ("rows", "BIGINT", "rows of serving.recommendations it wrote"),
+            ("run_id", "VARCHAR", "DAG run"),
+            ("events_snapshot", "BIGINT", "lake snapshot up to which events are contained"),
+        ),
+    ),
+    Table(
+        "ops",
+        "ingests",
+        "batch × file",
+        _columns(
+            ("batch_id", "VARCHAR", "batch: rows and ledger entry commit together"),
+            ("source", "VARCHAR", "events, items or users"),
+            ("file", "VARCHAR", "path below its source's folder, or topic/partition"),
+            ("content_hash", "VARCHAR", "sha256 of the file as it lies, or the offsets"),
+            ("bytes", "BIGINT", "size"),
+            ("status", "VARCHAR", "ingested, unreadable or refused"),
+            ("rows_in", "BIGINT", "accepted + quarantined + deduplicated"),
+            ("accepted", "BIGINT", "rows accepted"),
+            ("quarantined", "BIGINT", "rows quarantined"),
+            ("deduplicated", "BIGINT", "rows deduplicated"),
+            ("late", "BIGINT", "accepted events older than the watermark less the allowed lateness"),
+            ("first_event_at", "TIMESTAMP", "oldest accepted event"),
+            ("last_event_at", "TIMESTAMP", "newest accepted event"),
+            ("ingested_at", "TIMESTAMP", "when"),
+            ("run_id", "VARCHAR", "DAG run"),
+        ),
+    ),
+    Table(
+        "ops",
+        "watermarks",
+        "source × partition",
+        _columns(
+            ("source", "VARCHAR", "events, or topic/partition"),
+            ("position", "VARCHAR", "newest event time, or the next offset"),
+            ("lag_seconds", "DOUBLE", "from the newest event to its ingestion"),
+            ("lag_rows", "BIGINT", "rows known to wait"),
+            ("updated_at", "TIMESTAMP", "when"),
+        ),
+    ),
+    Table(
+        "ops",
+        "quality_results",
+        "run × suite × expectation",
+        _columns(
+            ("run_id", "VARCHAR", "DAG run"),
+            ("suite", "VARCHAR", "input or output"),
+            ("expectation", "VARCHAR", "what was expected, with its column"),
+            ("is_success", "BOOLEAN", "held"),
+            ("severity", "VARCHAR", "critical stops the run, warning is told"),
+            ("observed", "VARCHAR", "figure found"),
+            ("limit", "VARCHAR", "figure allowed"),
+            ("checked_at", "TIMESTAMP", "when"),
+        ),
+    ),
+    Table(
+        "ops",
+        "model_versions",
+        "model version",
+        _columns(
+            ("model_version", "VARCHAR", "the version"),
+            ("status", "VARCHAR", "champion or rejected"),
+            ("trained_at", "TIMESTAMP", "when"),
+            ("as_of", "TIMESTAMP", "cut-off of its data"),
+            ("data_snapshot", "BIGINT", "lake snapshot it was trained on"),
+            ("git_revision", "VARCHAR", "of the code"),
+            ("parameters", "VARCHAR", "JSON"),
+            ("metrics", "VARCHAR", "JSON: inner validation"),
+            ("artifact", "VARCHAR", "path below the models folder"),
+            ("checksum", "VARCHAR", "sha256 of the artifact"),
+            ("run_id", "VARCHAR", "DAG run"),
+        ),
+    ),
+    Table(
+        "ops",
+        "evaluations",
+        "run × subject × metric × k",
+        _columns(
+            ("run_id", "VARCHAR", "DAG run"),
+            ("evaluated_at", "TIMESTAMP", "when"),
+            ("split_at", "TIMESTAMP", "global time split: trained before, tested after"),
+            ("subject", "VARCHAR", "pipeline, a single source, champion, parity …"),
+            ("metric", "VARCHAR", "precision, recall, f1, map, ndcg, hit_rate, coverage …"),
+            ("k", "INTEGER", "cut-off rank"),
+            ("value", "DOUBLE", "the figure"),
+            ("low", "DOUBLE", "lower end of the 95 % interval over users"),
+            ("high", "DOUBLE", "upper end"),
+            ("users", "BIGINT", "users it is a mean over"),
+        ),
+    ),
+    Table(
+        "ops",
+        "stages",
+        "run × stage",
+        _columns(
+            ("run_id", "VARCHAR", "DAG run"),
+            ("stage", "VARCHAR", "stage of the run"),
+            ("rows_in", "BIGINT", "rows read"),
+            ("rows_out", "BIGINT", "rows written"),
+            ("seconds", "DOUBLE", "wall seconds"),
+            ("peak_rss_bytes", "BIGINT", "largest resident size of any of its processes"),
+            ("finished_at", "TIMESTAMP", "when"),
+        ),
+    ),
+    Table(
+        "ops",
+        "fence",
+        "lock",
+        _columns(
+            ("name", "VARCHAR", "lock: 'writer'"),
+            ("token", "BIGINT", "raised by every write: two writers at once conflict"),
+            ("run_id", "VARCHAR", "last writer"),
+        ),
+    ),
+)
+
+TABLES: dict[str, Table] = {table.path: table for table in _TABLES}
+SCHEMAS: tuple[str, ...] = ("raw", "features", "serving", "ops")

@@ -1,0 +1,105 @@
+"""Where the lake's catalog and data are, and the SQL that attaches it."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+import duckdb
+
+from include.settings import Settings
+
+ALIAS = "nightjar"
+# DuckDB's name of an extension -> the wheel that carries it, so that nothing is fetched at run time.
+_WHEELS = {
+    "ducklake": "duckdb_extension_ducklake",
+    "sqlite": "duckdb_extension_sqlite_scanner",
+    "postgres": "duckdb_extension_postgres_scanner",
+}
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """kind: sqlite or postgres.  target: path or libpq string.  data: folder or s3:// address."""
+
+    kind: str
+    target: str
+    data: str
+
+    @property
+    def extensions(self) -> tuple[str, ...]:
+        return ("ducklake", self.kind)
+
+    def attach(self, *, read_only: bool, snapshot: int | None = None, secrets: bool = True) -> str:
+        """The ATTACH statement.  secrets: with the password that the setting may hold."""
+        options = [f"data_path {quote(self.data)}"]
+        if self.kind == "sqlite":
+            # Without WAL a reader blocks the writer for seconds and fails.
+            options += ["meta_journal_mode 'WAL'", "meta_busy_timeout 10000"]
+        if not read_only:
+            # Rows kept inside the catalog break a later schema change followed by a rewrite.
+            options.append("data_inlining_row_limit 0")
+        if read_only:
+            options.append("read_only")
+        if snapshot is not None:
+            options.append(f"snapshot_version {int(snapshot)}")
+        target = self.target if secrets else re.sub(r"\s*password\s*=\s*('[^']*'|\S+)", "", self.target)
+        return f"attach {quote(f'ducklake:{self.kind}:{target}')} as {ALIAS} ({', '.join(options)})"
+
+
+def quote(text: str) -> str:
+    """A SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def find_catalog(settings: Settings) -> Catalog:
+    """The catalog that the setting ``NIGHTJAR_LAKE`` names."""
+    address, _, rest = settings.lake.partition(";data=")
+    kind, _, target = address.partition(":")
+    data = rest or str(settings.lake_dir / "data")
+    if "://" not in data:
+        data = str(Path(data).expanduser().absolute())
+    return Catalog(kind, target, data.rstrip("/") + "/")
+
+
+def install_extensions(catalog: Catalog, folder: Path) -> None:
+    """Put the extensions that the wheels carry where DuckDB looks for them.
+
+    A client of another DuckDB version finds none there and downloads its own when it runs attach.sql.
+    """
+    platform = duckdb.sql("pragma platform").fetchone()
+    assert platform is not None
+    target = folder / f"v{duckdb.__version__}" / platform[0]
+    for name in catalog.extensions:
+        package = Path(str(import_module(_WHEELS[name]).__file__)).parent
+        for source in package.rglob("*.duckdb_extension"):
+            installed = target / source.name
+            if installed.exists() and installed.stat().st_size == source.stat().st_size:
+                continue
+            target.mkdir(parents=True, exist_ok=True)
+            partial = installed.with_suffix(f".{os.getpid()}.tmp")
+            partial.write_bytes(source.read_bytes())
+            partial.replace(installed)
+
+
+def extension_statements(catalog: Catalog, folder: Path) -> list[str]:
+    """Statements that load the extensions from ``folder``; ``install`` of one that is there does nothing."""
+    statements = [f"set extension_directory = {quote(str(folder))}"]
+    for name in catalog.extensions:
+        statements += [f"install {name}", f"load {name}"]
+    return statements
+
+
+def attach_script(settings: Settings) -> str:
+    """The text of attach.sql: any DuckDB client that runs it has the lake attached, read-only."""
+    catalog = find_catalog(settings)
+    lines = [
+        "-- Attaches the lake read-only as `nightjar`. Written by Nightjar; do not edit.",
+        "-- select * from nightjar.serving.recommendations;",
+        *extension_statements(catalog, settings.lake_dir / "extensions"),
+        catalog.attach(read_only=True, secrets=False).replace("attach ", "attach if not exists ", 1),
+    ]
+    return "\n".join(line if line.startswith("--") else line + ";" for line in lines) + "\n"

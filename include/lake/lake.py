@@ -1,0 +1,245 @@
+"""The lake: a DuckDB connection with the DuckLake catalog attached, and the only way to write to it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import duckdb
+
+from include.contracts import SCHEMAS, TABLES, Table
+from include.errors import LakeError
+from include.lake.catalog import (
+    ALIAS,
+    Catalog,
+    attach_script,
+    extension_statements,
+    find_catalog,
+    install_extensions,
+    quote,
+)
+from include.lake.lock import writer_lock
+from include.settings import Settings
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+# Conflicts are only possible on a shared Postgres catalog: another machine has another lock file.
+ATTEMPTS = 8
+
+
+class Lake:
+    """An open lake.  ``con`` has it attached as ``nightjar``, which is the default database.
+
+    Use as a context manager. Not for several threads at once: open one a thread.
+    """
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, catalog: Catalog, settings: Settings) -> None:
+        self.con = con
+        self.catalog = catalog
+        self.settings = settings
+
+    def __enter__(self) -> Lake:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.con.close()
+
+    @property
+    def lock_path(self) -> Path:
+        return self.settings.lake_dir / "writer.lock"
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        return self.con.execute(sql, list(parameters)).fetchall()
+
+    def value(self, sql: str, parameters: Sequence[object] = ()) -> Any:
+        """The first column of the first row; None where there is no row."""
+        row = self.con.execute(sql, list(parameters)).fetchone()
+        return row[0] if row else None
+
+    def snapshot(self) -> int:
+        """The newest snapshot's id."""
+        return int(self.value(f"select max(snapshot_id) from {ALIAS}.snapshots()"))
+
+    def write(self, work: Callable[[duckdb.DuckDBPyConnection], T], *, run_id: str, message: str) -> T:
+        """Run ``work`` in one transaction, alone: all of it is committed, or nothing.
+
+        ``work`` may run again after a conflict with a writer on another machine, so it must only touch the
+        lake and temporary tables that it makes itself. The fence row is raised in the same transaction:
+        of two writers that overlap nevertheless, one cannot commit. Raises LakeError when it stays so.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            with writer_lock(self.lock_path, run_id):
+                self.con.execute("begin")
+                try:
+                    self.con.execute("update ops.fence set token = token + 1, run_id = ?", [run_id])
+                    result = work(self.con)
+                    self.con.execute(
+                        f"call {ALIAS}.set_commit_message(?, ?, extra_info => ?)",
+                        ["nightjar", message, json.dumps({"run_id": run_id})],
+                    )
+                    self.con.execute("commit")
+                    return result
+                except BaseException as error:
+                    _roll_back(self.con)
+                    if not _is_conflict(error) or attempt == ATTEMPTS:
+                        if _is_conflict(error):
+                            raise LakeError(
+                                f"another writer changed the lake during '{message}' of run {run_id},"
+                                f" {attempt} times in a row; this write was not committed: {error}"
+                            ) from error
+                        raise
+            log.info("write %r met another writer, attempt %d", message, attempt)
+            time.sleep(0.05 * 2**attempt)
+        raise AssertionError("unreachable")
+
+    def files(self, table: str, snapshot: int | None = None) -> list[tuple[str, str | None]]:
+        """The Parquet files of a table, each with its file of deleted rows or None."""
+        schema, name = table.split(".")
+        at = f", snapshot_version => {int(snapshot)}" if snapshot is not None else ""
+        return [
+            (str(data), delete)
+            for data, delete in self.rows(
+                "select data_file, delete_file from"
+                f" ducklake_list_files({quote(ALIAS)}, {quote(name)}, schema => {quote(schema)}{at})"
+                " order by data_file"
+            )
+        ]
+
+
+def adopt_files(con: duckdb.DuckDBPyConnection, table: str, files: Sequence[str]) -> None:
+    """Make Parquet files the whole content of a table, without a copy: for use inside ``Lake.write``.
+
+    From the commit on the files are the lake's: it removes them when nothing needs them. Each call needs
+    files of its own, since a file that is added twice holds its rows twice.
+    """
+    schema, name = table.split(".")
+    con.execute(f"delete from {table}")
+    for file in files:
+        con.execute(
+            f"call ducklake_add_data_files({quote(ALIAS)}, {quote(name)}, {quote(file)}, schema => {quote(schema)})"
+        )
+
+
+def open_lake(settings: Settings, *, read_only: bool = False, snapshot: int | None = None) -> Lake:
+    """Open the lake, making it with all its tables when it is not there yet.
+
+    read_only: nothing can be written, and a lake that is not there raises LakeError.
+    snapshot: see the lake as of that snapshot; implies read_only.
+    """
+    catalog = find_catalog(settings)
+    read_only = read_only or snapshot is not None
+    is_new = catalog.kind == "sqlite" and not Path(catalog.target).exists()
+    if read_only and is_new:
+        raise LakeError(f"no lake at {catalog.target}; run `make nightly` first")
+    extensions = settings.lake_dir / "extensions"
+    if not read_only:
+        settings.make_folders()
+        Path(catalog.data).mkdir(parents=True, exist_ok=True) if "://" not in catalog.data else None
+    install_extensions(catalog, extensions)
+    con = _connect(settings)
+    for statement in extension_statements(catalog, extensions):
+        con.execute(statement)
+    # Two processes that make the same catalog at the same instant would both write its first rows.
+    if read_only:
+        _attach(con, catalog, read_only, snapshot)
+    else:
+        with writer_lock(settings.lake_dir / "writer.lock", "open"):
+            _attach(con, catalog, read_only, snapshot)
+            _create_tables(con)
+        script = attach_script(settings)
+        if not settings.attach_sql.exists() or settings.attach_sql.read_text() != script:
+            settings.attach_sql.write_text(script)
+    con.execute(f"use {ALIAS}")
+    return Lake(con, catalog, settings)
+
+
+def _connect(settings: Settings) -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect(
+        config={
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "preserve_insertion_order": "true",
+            # Larger sorts and joins spill to disk: no process of the pipeline is to pass 4 GiB.
+            "memory_limit": "2GB",
+            "temp_directory": str(settings.home / "tmp" / "duckdb"),
+        }
+    )
+    con.execute("set timezone = 'UTC'")
+    return con
+
+
+def _attach(con: duckdb.DuckDBPyConnection, catalog: Catalog, read_only: bool, snapshot: int | None) -> None:
+    try:
+        con.execute(catalog.attach(read_only=read_only, snapshot=snapshot))
+    except duckdb.Error as error:
+        raise LakeError(
+            f"cannot open the lake's {catalog.kind} catalog: {error};"
+            " see docs/operations.md for how to restore it"
+        ) from error
+
+
+def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """Make what is missing: schemas, tables, and columns that a newer version added."""
+    known: dict[str, set[str]] = {}
+    for schema, table, column in con.execute(
+        "select table_schema, table_name, column_name from information_schema.columns where table_catalog = ?",
+        [ALIAS],
+    ).fetchall():
+        known.setdefault(f"{schema}.{table}", set()).add(column)
+    missing = [
+        table for table in TABLES.values() if not set(table.column_names) <= known.get(table.path, set())
+    ]
+    if not missing:
+        return
+    con.execute("begin")
+    try:
+        for schema in SCHEMAS:
+            con.execute(f"create schema if not exists {ALIAS}.{schema}")
+        for table in missing:
+            _create_table(con, table, known.get(table.path))
+        con.execute("commit")
+    except BaseException:
+        _roll_back(con)
+        raise
+
+
+def _create_table(con: duckdb.DuckDBPyConnection, table: Table, known: set[str] | None) -> None:
+    path = f"{ALIAS}.{table.path}"
+    if known is not None:
+        for column in table.columns:
+            if column.name not in known:
+                con.execute(f'alter table {path} add column "{column.name}" {column.type}')
+        return
+    columns = ", ".join(f'"{column.name}" {column.type}' for column in table.columns)
+    con.execute(f"create table {path} ({columns})")
+    con.execute(f"comment on table {path} is {quote('one row per ' + table.grain)}")
+    for column in table.columns:
+        con.execute(f'comment on column {path}."{column.name}" is {quote(column.doc)}')
+    if table.partition:
+        con.execute(f"alter table {path} set partitioned by ({', '.join(table.partition)})")
+    if table.path == "ops.fence":
+        con.execute(f"insert into {path} values ('writer', 0, 'setup')")
+
+
+def _roll_back(con: duckdb.DuckDBPyConnection) -> None:
+    try:
+        con.execute("rollback")
+    except duckdb.Error:
+        pass  # a commit that failed has rolled back already
+
+
+def _is_conflict(error: BaseException) -> bool:
+    text = str(error).lower()
+    return isinstance(error, duckdb.Error) and (
+        "conflict" in text or "could not serialize" in text or "database is locked" in text
+    )

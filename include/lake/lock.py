@@ -1,0 +1,81 @@
+"""The one-writer lock: writers of the lake take turns.
+
+Two DuckLake writers on a SQLite catalog collide at once whatever the retry settings, so every write holds
+this lock from BEGIN to COMMIT. A holder proves that it lives by touching the file; one that stopped doing so
+(SIGSTOP, a frozen machine) is replaced, and the fence row in the lake then refuses its commit.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from include.errors import LakeError
+
+HEARTBEAT_SECONDS = 1.0
+# Ten heartbeats missed plus room for a machine under load.
+STALE_SECONDS = 20.0
+
+
+@contextmanager
+def writer_lock(path: Path, holder: str, timeout_seconds: float = 600.0) -> Iterator[None]:
+    """Hold the lock at ``path``.  Raises LakeError, naming the holder, when it is not free in time."""
+    file = _acquire(path, holder, timeout_seconds)
+    stop = threading.Event()
+    beat = threading.Thread(target=_beat, args=(file, stop), daemon=True)
+    beat.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        beat.join()
+        os.close(file)
+
+
+def _acquire(path: Path, holder: str, timeout_seconds: float) -> int:
+    deadline = time.monotonic() + timeout_seconds
+    pause = 0.002
+    while True:
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held_by = os.pread(file, 200, 0).decode("utf-8", "replace")
+            idle_seconds = time.time() - os.fstat(file).st_mtime
+            os.close(file)
+            if idle_seconds > STALE_SECONDS:
+                # A new file is a new lock; whoever still holds the old one meets the fence.
+                path.unlink(missing_ok=True)
+                continue
+            if time.monotonic() > deadline:
+                raise LakeError(
+                    f"the lake's writer lock {path.name} is held by {held_by!r}: waited {timeout_seconds:g} s;"
+                    " let that writer finish, or end it, and run again"
+                ) from None
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.05)
+            continue
+        if _is_current(file, path):
+            os.utime(file)
+            os.ftruncate(file, 0)
+            os.pwrite(file, f"{holder} (process {os.getpid()})".encode(), 0)
+            return file
+        os.close(file)
+
+
+def _is_current(file: int, path: Path) -> bool:
+    """Whether the lock file was not replaced between open and flock."""
+    try:
+        return os.fstat(file).st_ino == path.stat().st_ino
+    except FileNotFoundError:
+        return False
+
+
+def _beat(file: int, stop: threading.Event) -> None:
+    while not stop.wait(HEARTBEAT_SECONDS):
+        os.utime(file)

@@ -1,0 +1,99 @@
+"""Settings: the only place that reads the environment and the clock.
+
+Everything else gets paths, instants and seeds passed in.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from include.errors import ConfigError
+
+REPO = Path(__file__).resolve().parent.parent
+DOMAINS = REPO / "include" / "domains"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where a Nightjar installation reads and writes.
+
+    home: folder that holds everything Nightjar writes (``NIGHTJAR_HOME``).
+    config: the domain file (``NIGHTJAR_CONFIG``; a path, or the name of a file in include/domains/).
+    lake: catalog of the lake (``NIGHTJAR_LAKE``): ``sqlite:PATH`` or ``postgres:LIBPQ-STRING``,
+        optionally followed by ``;data=PATH`` where PATH may be an ``s3://`` address.
+    spark_master: ``NIGHTJAR_SPARK_MASTER``.
+    """
+
+    home: Path
+    config: Path
+    lake: str
+    spark_master: str
+
+    @property
+    def landing(self) -> Path:
+        return self.home / "landing"
+
+    @property
+    def lake_dir(self) -> Path:
+        return self.home / "lake"
+
+    @property
+    def models(self) -> Path:
+        return self.home / "models"
+
+    @property
+    def reports(self) -> Path:
+        return self.home / "reports"
+
+    @property
+    def runs(self) -> Path:
+        """Manifests and intermediate files of DAG runs, a folder a run."""
+        return self.home / "runs"
+
+    @property
+    def attach_sql(self) -> Path:
+        return self.lake_dir / "attach.sql"
+
+    def make_folders(self) -> None:
+        """Create the folders that the landing contract and the lake need; existing ones stay."""
+        for folder in (
+            *(self.landing / kind for kind in ("events", "items", "users")),
+            self.lake_dir,
+            self.models,
+            self.reports,
+            self.runs,
+        ):
+            folder.mkdir(parents=True, exist_ok=True)
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from the environment.  Raises ConfigError on a value that cannot be used."""
+    env = os.environ if environ is None else environ
+    home = Path(env.get("NIGHTJAR_HOME") or REPO / ".nightjar").expanduser().absolute()
+    lake = env.get("NIGHTJAR_LAKE") or f"sqlite:{home / 'lake' / 'catalog.sqlite'}"
+    if lake.partition(":")[0] not in ("sqlite", "postgres"):
+        raise ConfigError("NIGHTJAR_LAKE", lake, "sqlite:PATH or postgres:LIBPQ-STRING")
+    return Settings(
+        home=home,
+        config=_config_path(env.get("NIGHTJAR_CONFIG") or "movies"),
+        lake=lake,
+        spark_master=env.get("NIGHTJAR_SPARK_MASTER") or "local[*]",
+    )
+
+
+def _config_path(value: str) -> Path:
+    shipped = DOMAINS / f"{value}.yaml"
+    path = shipped if shipped.is_file() else Path(value).expanduser().absolute()
+    if not path.is_file():
+        names = ", ".join(sorted(file.stem for file in DOMAINS.glob("*.yaml")))
+        raise ConfigError("NIGHTJAR_CONFIG", value, f"the path of a YAML file, or one of: {names}")
+    return path
+
+
+def utc_now() -> datetime:
+    """The wall clock, naive UTC: for ``ingested_at`` and for a cut-off under ``clock: wall`` only."""
+    return datetime.now(UTC).replace(tzinfo=None)
