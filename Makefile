@@ -1,0 +1,44 @@
+# Nightjar. `make help` lists the targets; every one sets up first what it needs (bin/setup: 0.2 s once done).
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test airflow nightly refresh sql bench lint clean-demo
+
+RUN := .venv/bin/python -m bin.env
+PYTHON := $(RUN) python
+
+# Parameters go through the environment, never into a shell string: make nightly AS_OF=2026-01-31T00:00:00Z
+export AS_OF DOMAIN CONF PORT Q
+
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## .venv, Java, DuckDB extensions, Airflow's database: all that is missing
+	@bin/setup
+
+demo: setup ## real data, one nightly run, a live batch, one refresh, some lists
+	@$(PYTHON) -m bin.demo
+
+nightly: setup ## one nightly run in the foreground; AS_OF=, DOMAIN=, CONF='{"param": 1}'
+	@$(PYTHON) -m bin.run_dag nightly_recommendations
+
+refresh: setup ## one refresh run in the foreground; same parameters
+	@$(PYTHON) -m bin.run_dag refresh_recommendations
+
+airflow: setup ## Airflow with its UI on http://127.0.0.1:8080 (PORT=), until Ctrl-C
+	@$(PYTHON) -m bin.airflow_up
+
+sql: setup ## a SQL shell on the lake; one statement with Q="select 1"
+	@$(PYTHON) -m bin.sql
+
+bench: setup ## speed and memory, reported
+	@$(PYTHON) -m benchmarks
+
+test: setup ## every test; a part of them: PYTEST_ADDOPTS="-k lake -x"
+	@$(PYTHON) -m pytest
+
+lint: setup ## ruff, mypy, and sqlfluff on the dbt project
+	@$(RUN) ruff check .
+	@$(RUN) mypy
+	@if [ -d dbt_project/models ]; then $(RUN) sqlfluff lint --disable-progress-bar dbt_project/models; fi
+
+clean-demo: ## remove everything that runs have written (NIGHTJAR_HOME)
+	@$(PYTHON) -m bin.clean_home

@@ -1,0 +1,65 @@
+"""Make NIGHTJAR_HOME ready: folders, Airflow's login and database. Quick when nothing is to do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from bin.env import LOGIN, SHARE, process_environment
+
+FOLDERS = ("landing/events", "landing/items", "landing/users", "lake", "models", "reports", "airflow/logs")
+
+
+def prepare_home(env: Mapping[str, str]) -> Path:
+    """Create what env's NIGHTJAR_HOME lacks and migrate Airflow's database; returns NIGHTJAR_HOME."""
+    home = Path(env["NIGHTJAR_HOME"])
+    for folder in FOLDERS:
+        (home / folder).mkdir(parents=True, exist_ok=True)
+    _write_login(Path(env["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"]))
+    database = env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+    stamp = home / "airflow" / "database_stamp"
+    # The URL may hold a password: only its digest is kept.
+    wanted = hashlib.sha256(f"{version('apache-airflow-core')} {database}".encode()).hexdigest()
+    if not stamp.is_file() or stamp.read_text() != wanted or _is_missing(database):
+        _migrate(env, database)
+        stamp.write_text(wanted)
+    return home
+
+
+def _write_login(passwords: Path) -> None:
+    if not passwords.is_file():
+        draft = passwords.with_name(f"{passwords.name}.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(json.dumps(dict([LOGIN])) + "\n")
+        draft.replace(passwords)
+
+
+def _is_missing(database: str) -> bool:
+    return database.startswith("sqlite:///") and not Path(database.removeprefix("sqlite:///")).is_file()
+
+
+def _migrate(env: Mapping[str, str], database: str) -> None:
+    template = SHARE / "airflow.db"
+    if _is_missing(database) and template.is_file():
+        target = Path(database.removeprefix("sqlite:///"))
+        draft = target.with_name(f"{target.name}.{os.getpid()}")
+        shutil.copyfile(template, draft)
+        draft.replace(target)
+        return
+    print("setup: migrating Airflow's database", flush=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "airflow", "db", "migrate"], env=dict(env), capture_output=True, text=True
+    )
+    if done.returncode:
+        raise SystemExit(f"setup: airflow db migrate failed:\n{done.stdout}\n{done.stderr}")
+
+
+if __name__ == "__main__":
+    prepare_home(process_environment(os.environ))

@@ -1,0 +1,78 @@
+"""What a foreground run shows: one line when a task starts, one when it ends, with its seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from airflow.listeners import hookimpl
+
+
+class Progress:
+    """Prints to `terminal`; as an Airflow listener it is told by the task runner, in this process.
+
+    errors: the last error of each task that ended failed; task_seconds: sum over the tasks' own time.
+    """
+
+    def __init__(self, terminal: TextIO) -> None:
+        self._terminal = terminal
+        self._begun_at = time.monotonic()
+        self._started_at: dict[str, float] = {}
+        self.task_seconds = 0.0
+        self.errors: dict[str, str] = {}
+
+    def say(self, line: str) -> None:
+        elapsed = time.monotonic() - self._begun_at
+        try:
+            print(f"{elapsed:7.1f}s  {line}", file=self._terminal, flush=True)
+        except OSError:
+            pass  # the terminal is gone (`make nightly | head`): the run goes on
+
+    @hookimpl
+    def on_task_instance_running(self, previous_state: Any, task_instance: Any) -> None:
+        task = task_label(task_instance)
+        self._started_at[task] = time.monotonic()
+        self.say(f"{task} started")
+
+    @hookimpl
+    def on_task_instance_success(self, previous_state: Any, task_instance: Any) -> None:
+        self.errors.pop(task_label(task_instance), None)
+        self._ended(task_instance, "finished")
+
+    @hookimpl
+    def on_task_instance_skipped(self, previous_state: Any, task_instance: Any) -> None:
+        self._ended(task_instance, "skipped")
+
+    @hookimpl
+    def on_task_instance_failed(self, previous_state: Any, task_instance: Any, error: Any) -> None:
+        self.errors[task_label(task_instance)] = describe_error(error)
+        attempt = f"(attempt {task_instance.try_number} of {(task_instance.max_tries or 0) + 1})"
+        self._ended(task_instance, f"FAILED {attempt}")
+
+    def _ended(self, task_instance: Any, outcome: str) -> None:
+        task = task_label(task_instance)
+        seconds = time.monotonic() - self._started_at.pop(task, time.monotonic())
+        self.task_seconds += seconds
+        self.say(f"{task} {outcome} in {seconds:.1f} s")
+
+    def finish(self, states: Mapping[str, str]) -> None:
+        """states: task label -> final state; speaks of those the listener was not told about."""
+        for task, state in states.items():
+            if state == "failed":
+                self.errors.setdefault(task, "failed outside its own code: see the log")
+        blocked = [task for task, state in states.items() if state == "upstream_failed"]
+        if blocked:
+            self.say(f"not run, since what they need failed: {', '.join(sorted(blocked))}")
+
+
+def describe_error(error: object) -> str:
+    """The error's type and its last non-empty line."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    text = lines[-1].strip() if lines else ""
+    return f"{type(error).__name__}: {text}" if isinstance(error, BaseException) else text
+
+
+def task_label(task_instance: Any) -> str:
+    index = task_instance.map_index
+    return task_instance.task_id if index is None or index < 0 else f"{task_instance.task_id}[{index}]"

@@ -1,0 +1,176 @@
+"""Run one DAG in the foreground, in Airflow itself: python -m bin.run_dag DAG_ID [--conf JSON]
+
+The DAG's own tasks, XComs, assets and retries, recorded in Airflow's database as any run is, with this
+process in place of scheduler and workers: modules are imported once a run, not once a task. One line a task
+goes to the terminal, everything else to a log file. Exit status: 0 the DagRun succeeded, 1 it did not, 2 it
+was not started.
+
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from bin.env import process_environment
+from bin.foreground_runs import fail_dead_runs, foreground_run
+from bin.prepare_home import prepare_home
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+    from bin.progress import Progress
+
+# Environment variables that `make` hands on -> DAG params.
+PARAM_VARIABLES = {"AS_OF": "as_of", "DOMAIN": "domain"}
+
+
+def read_arguments(arguments: list[str], base: Mapping[str, str]) -> argparse.Namespace:
+    """Command line over environment; `conf` comes back as a dict. Exits 2 on what is no JSON object."""
+    parser = argparse.ArgumentParser(prog="bin.run_dag", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("dag_id")
+    parser.add_argument("--conf", default=base.get("CONF") or "{}", help="DAG params as a JSON object")
+    parser.add_argument("--dags-folder", type=Path, default=None, help="default: the repository's dags/")
+    options = parser.parse_args(arguments)
+    try:
+        conf = json.loads(options.conf)
+    except ValueError as error:
+        parser.error(f"--conf is no JSON ({error}): {options.conf!r}")
+    if not isinstance(conf, dict):
+        parser.error(f'--conf takes a JSON object such as {{"domain": "movies"}}, got {options.conf!r}')
+    given = {name: base[variable] for variable, name in PARAM_VARIABLES.items() if base.get(variable)}
+    options.conf = given | conf
+    return options
+
+
+def enter_environment(env: Mapping[str, str]) -> None:
+    """Make `env` this process's own. Before any heavy import: they read it once."""
+    os.environ.clear()
+    os.environ.update(env)
+    sys.dont_write_bytecode = False
+    time.tzset()
+
+
+def send_output_to(log: Path) -> int:
+    """Point stdout and stderr, of child processes too, at `log`; returns a descriptor of the old stdout."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    terminal = os.dup(1)
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    os.close(file)
+    return terminal
+
+
+def load_dag(dag_id: str, dags_folder: Path) -> DAG:
+    """The DAG from its own file, or from wherever in the folder it is. Raises LookupError with the reason."""
+    from airflow.dag_processing.dagbag import BundleDagBag
+
+    own_file = dags_folder / f"{dag_id}.py"
+    bag = BundleDagBag(
+        dag_folder=own_file if own_file.is_file() else dags_folder,
+        bundle_path=dags_folder,
+        bundle_name="dags-folder",
+    )
+    if dag_id in bag.dags:
+        return bag.dags[dag_id]
+    broken = "\n".join(f"{file}:\n{error}" for file, error in bag.import_errors.items())
+    raise LookupError(
+        f"no DAG {dag_id!r} in {dags_folder}; there: {', '.join(sorted(bag.dags)) or 'none'}"
+        + (f"\nfiles that failed to import:\n{broken}" if broken else "")
+    )
+
+
+def check_conf(dag: DAG, conf: Mapping[str, Any]) -> None:
+    """Raise ValueError when `conf` has a key the DAG does not declare or a value its schema refuses."""
+    from airflow.sdk.exceptions import ParamValidationError
+
+    if unknown := sorted(set(conf) - set(dag.params)):
+        raise ValueError(
+            f"{dag.dag_id} has no param {', '.join(unknown)}; its params: {', '.join(dag.params) or 'none'}"
+        )
+    params = copy.deepcopy(dag.params)
+    try:
+        params.update(conf)
+        params.validate()
+    except ParamValidationError as error:
+        raise ValueError(f"{dag.dag_id}: {error}") from error
+
+
+def run_here(dag: DAG, conf: Mapping[str, Any], progress: Progress, airflow_home: Path) -> str:
+    """Run `dag` to its end in this process; returns the DagRun's state."""
+    from airflow.sdk.listener import get_listener_manager
+
+    from bin.progress import task_label
+
+    get_listener_manager().add_listener(progress)
+    # dag.test() clears and replaces whatever has this logical date: to the microsecond, nothing has.
+    now = datetime.now(UTC)
+    with foreground_run(airflow_home, dag.dag_id, f"manual__{now.isoformat()}"):
+        run = dag.test(run_after=now, logical_date=now, run_conf=dict(conf))
+        progress.finish({task_label(ti): str(ti.state) for ti in run.get_task_instances()})
+        return str(run.state.value)
+
+
+def main(arguments: list[str]) -> int:
+    options = read_arguments(arguments, os.environ)
+    env = process_environment(os.environ, dags_folder=options.dags_folder)
+    enter_environment(env)
+    home = prepare_home(env)
+    airflow_home = home / "airflow"
+    dags_folder = Path(env["AIRFLOW__CORE__DAGS_FOLDER"])
+    started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    log = airflow_home / "logs" / "foreground" / options.dag_id / f"{started}-{os.getpid()}.log"
+    terminal = os.fdopen(send_output_to(log), "w", buffering=1)
+    from bin.progress import Progress  # imports Airflow, which reads its environment once
+
+    progress = Progress(terminal)
+
+    def stop(signum: int, frame: object) -> NoReturn:
+        progress.say(f"stopped by {signal.Signals(signum).name}; the next run marks this one failed")
+        import psutil
+
+        for child in psutil.Process().children(recursive=True):
+            child.terminate()
+        os._exit(128 + signum)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+
+    progress.say(f"{options.dag_id} {json.dumps(options.conf) if options.conf else ''} log: {log}")
+    try:
+        dag = load_dag(options.dag_id, dags_folder)
+        check_conf(dag, options.conf)
+    except (LookupError, ValueError) as error:
+        progress.say(str(error))
+        return 2
+    try:
+        fail_dead_runs(airflow_home)
+        state = run_here(dag, options.conf, progress, airflow_home)
+    except Exception as error:
+        traceback.print_exc()
+        progress.say(f"Airflow could not run {options.dag_id}: {type(error).__name__}: {error}; log: {log}")
+        return 1
+    for task, reason in progress.errors.items():
+        progress.say(f"FAILED {task}: {reason}")
+    progress.say(f"{options.dag_id} {state}: tasks took {progress.task_seconds:.1f} s of it; log: {log}")
+    return 0 if state == "success" else 1
+
+
+if __name__ == "__main__":
+    status = main(sys.argv[1:])
+    sys.stdout.flush()
+    # Airflow's and Spark's exit hooks have nothing left to save and take a second.
+    os._exit(status)
