@@ -110,6 +110,11 @@ _TABLES = (
             ("events", "BIGINT", "events of the pair"),
             ("first_event_at", "TIMESTAMP", "first event of the pair"),
             ("last_event_at", "TIMESTAMP", "last event of the pair"),
+            (
+                "as_of",
+                "TIMESTAMP",
+                "instant that weight is decayed to; the same decay brings it to a later one",
+            ),
         ),
     ),
     Table(

@@ -26,3 +26,66 @@ os.environ.clear()
 os.environ.update(_ENVIRONMENT)
 sys.dont_write_bytecode = False
 time.tzset()
+
+import uuid  # noqa: E402
+from collections.abc import Iterator  # noqa: E402
+
+import pytest  # noqa: E402
+
+from include.config.domain import Domain, load_domain  # noqa: E402
+from include.settings import Settings, load_settings  # noqa: E402
+from tests.support.postgres import Postgres, missing_programs, running_postgres  # noqa: E402
+
+DOMAIN_YAML = """\
+domain: books
+clock: data
+events:
+  types:
+    rating: {weight: value}
+    purchase: {weight: 1}
+    return: {weight: -1}
+text: "{title}. {tags}"
+consumed: exclude
+list_size: 5
+"""
+
+
+@pytest.fixture
+def domain_file(tmp_path: Path) -> Path:
+    path = tmp_path / "books.yaml"
+    path.write_text(DOMAIN_YAML)
+    return path
+
+
+@pytest.fixture
+def domain(domain_file: Path) -> Domain:
+    return load_domain(domain_file)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, domain_file: Path) -> Settings:
+    """An empty installation with a SQLite catalog."""
+    made = load_settings({"NIGHTJAR_HOME": str(tmp_path / "home"), "NIGHTJAR_CONFIG": str(domain_file)})
+    made.make_folders()
+    return made
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A Postgres server, started once a session; skips with the reason where there is none."""
+    if reason := missing_programs():
+        pytest.skip(reason)
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def any_catalog(request: pytest.FixtureRequest, tmp_path: Path, domain_file: Path) -> Settings:
+    """Settings of an empty installation, once on each kind of catalog."""
+    environ = {"NIGHTJAR_HOME": str(tmp_path / "home"), "NIGHTJAR_CONFIG": str(domain_file)}
+    if request.param == "postgres":
+        server: Postgres = request.getfixturevalue("postgres")
+        environ["NIGHTJAR_LAKE"] = "postgres:" + server.create_database(f"lake_{uuid.uuid4().hex[:12]}")
+    made = load_settings(environ)
+    made.make_folders()
+    return made

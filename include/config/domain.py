@@ -264,7 +264,7 @@ def _quality(keys: Keys) -> QualityLimits:
         min_events=keys.integer("min_events", 1, least=1),
         min_users=keys.integer("min_users", 1, least=1),
         min_items=keys.integer("min_items", 1, least=1),
-        # Real exports hold a quarter of unusable rows (Online Retail: no customer); more than half is a break.
+        # Real exports hold a quarter of unusable rows (Online Retail); more than half is a break.
         max_quarantined_share=keys.number("max_quarantined_share", 0.5, least=0, most=1),
         # Events of items that have no row yet still train; their title is their id.
         max_unknown_items_share=keys.number("max_unknown_items_share", 1.0, least=0, most=1),

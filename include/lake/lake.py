@@ -126,7 +126,8 @@ def adopt_files(con: duckdb.DuckDBPyConnection, table: str, files: Sequence[str]
     con.execute(f"delete from {table}")
     for file in files:
         con.execute(
-            f"call ducklake_add_data_files({quote(ALIAS)}, {quote(name)}, {quote(file)}, schema => {quote(schema)})"
+            f"call ducklake_add_data_files({quote(ALIAS)}, {quote(name)}, {quote(file)},"
+            f" schema => {quote(schema)})"
         )
 
 
@@ -192,7 +193,8 @@ def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
     """Make what is missing: schemas, tables, and columns that a newer version added."""
     known: dict[str, set[str]] = {}
     for schema, table, column in con.execute(
-        "select table_schema, table_name, column_name from information_schema.columns where table_catalog = ?",
+        "select table_schema, table_name, column_name from information_schema.columns"
+        " where table_catalog = ?",
         [ALIAS],
     ).fetchall():
         known.setdefault(f"{schema}.{table}", set()).add(column)

@@ -54,8 +54,8 @@ def _acquire(path: Path, holder: str, timeout_seconds: float) -> int:
                 continue
             if time.monotonic() > deadline:
                 raise LakeError(
-                    f"the lake's writer lock {path.name} is held by {held_by!r}: waited {timeout_seconds:g} s;"
-                    " let that writer finish, or end it, and run again"
+                    f"the lake's writer lock {path.name} is held by {held_by!r}:"
+                    f" waited {timeout_seconds:g} s; let that writer finish, or end it, and run again"
                 ) from None
             time.sleep(pause)
             pause = min(pause * 1.5, 0.05)
