@@ -1,0 +1,1 @@
+"""Evaluation: splits, metrics, intervals and the gate that refuses a worse model."""

@@ -1,0 +1,1 @@
+"""Ranking: from source scores to an ordered, rule-abiding, diverse list."""

@@ -1,0 +1,1 @@
+"""The recommender: what the nightly, the refresh, the evaluation and the benchmark all call."""

@@ -1,0 +1,92 @@
+"""A fitted recommender: sources, how they are blended, and what it was fitted on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from include.errors import ModelError
+from include.recommender.catalogue import Catalogue, align_catalogue
+from include.recommender.config import ModelConfig
+from include.retrieval.source import Source
+from include.retrieval.text import Text
+
+
+@dataclass(frozen=True)
+class ItemStatistics:
+    """Per item of the fit, float32 (n_items,): distinct users, recency-weighted users, trend."""
+
+    n_users: np.ndarray
+    recent_users: np.ndarray
+    trend: np.ndarray
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """What the fit did, for the report and ops.model_versions.
+
+    left_out: source -> why it could not run.  params: source -> params used.
+    validation: what was tried -> nDCG@10 on the inner split (empty without a search).
+    seconds: step -> seconds.
+    """
+
+    left_out: dict[str, str] = field(default_factory=dict)
+    params: dict[str, dict[str, Any]] = field(default_factory=dict)
+    validation: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Recommender:
+    """catalogue: column order of every history it scores; its first n_fitted items are those of the fit.
+
+    weights: source name -> weight >= 0 on the source's normalised score.
+    """
+
+    catalogue: Catalogue
+    n_fitted: int
+    config: ModelConfig
+    sources: dict[str, Source]
+    weights: dict[str, float]
+    statistics: ItemStatistics
+    segment_names: tuple[str, ...]
+    report: FitReport
+
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        return tuple(self.sources)
+
+    @property
+    def fitted_item_ids(self) -> np.ndarray:
+        return self.catalogue.item_ids[: self.n_fitted]
+
+    def with_catalogue(self, catalogue: Catalogue) -> Recommender:
+        """The same model over today's catalogue: ended items leave, new items come in by their text.
+
+        Histories must be built against `.catalogue` of the result (use its `index_of`).
+        Raises ModelError where no id matches, or the embeddings have another dimension.
+        """
+        aligned = align_catalogue(self.fitted_item_ids, catalogue)
+        sources = dict(self.sources)
+        text = sources.get(Text.name)
+        if isinstance(text, Text):
+            if aligned.embeddings is None:
+                aligned = replace(aligned, embeddings=_padded(text.embeddings, len(aligned)))
+            elif aligned.embeddings.shape[1] != text.embeddings.shape[1]:
+                raise ModelError(
+                    f"model: item embeddings have {aligned.embeddings.shape[1]} dimensions; the model was fitted on "
+                    f"{text.embeddings.shape[1]}; train again after changing the text model"
+                )
+            else:
+                sources[Text.name] = text.with_embeddings(aligned.embeddings)
+        return replace(self, catalogue=aligned, sources=sources)
+
+    def with_config(self, config: ModelConfig) -> Recommender:
+        """Other rules, sizes or diversity on the same fitted sources."""
+        return replace(self, config=config)
+
+
+def _padded(rows: np.ndarray, n_rows: int) -> np.ndarray:
+    return np.concatenate((rows, np.zeros((n_rows - len(rows), rows.shape[1]), rows.dtype)))

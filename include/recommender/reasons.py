@@ -1,0 +1,100 @@
+"""Why an item is in a list, in words, from what really carried its score."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from include.recommender.histories import NO_SEGMENT, Histories
+from include.recommender.lists import NO_ITEM
+from include.recommender.model import Recommender
+from include.retrieval.registry import FALLBACK
+
+# {verb}: the domain's word for what people do (liked, bought); {title}: the evidence item.
+WITH_EVIDENCE = {
+    "als": "because you {verb} {title}",
+    "ease": "because you {verb} {title}",
+    "item_to_item": "people who {verb} {title} also {verb} this",
+    "covisitation": "often taken together with {title}",
+    "text": "similar to {title}",
+    "repeat": "you {verb} this before",
+}
+WITHOUT_EVIDENCE = {
+    "als": "people with your taste {verb} this",
+    "ease": "people with your taste {verb} this",
+    "item_to_item": "people with your taste {verb} this",
+    "covisitation": "often taken together with your latest",
+    "text": "similar to what you {verb}",
+    "repeat": "you {verb} this before",
+    "trending": "trending right now",
+    "popular": "popular right now",
+}
+
+
+def explain(
+    recommender: Recommender, histories: Histories, scaled: np.ndarray, items: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """(source int8, evidence int32, share float32, reasons object), all (n_users, n) as `items`.
+
+    scaled: (n_sources, n_users, n_items) normalised scores.  The loudest source is the one with the
+    largest weight x score; its share is of the positive parts' sum.
+    """
+    names = recommender.source_names
+    weights = np.array([recommender.weights[name] for name in names], dtype=np.float32)
+    safe = np.where(items == NO_ITEM, 0, items)
+    rows = np.arange(len(items))[:, None]
+    parts = np.maximum(weights[:, None, None] * scaled[:, rows, safe], 0)
+    total = parts.sum(axis=0)
+    source = np.where(total > 0, parts.argmax(axis=0), names.index(FALLBACK)).astype(np.int8)
+    share = np.where(total > 0, parts.max(axis=0) / np.where(total > 0, total, 1), 0).astype(np.float32)
+    evidence = _evidence(recommender, histories, safe, source)
+    evidence[items == NO_ITEM] = NO_ITEM
+    reasons = _words(recommender, histories, items, source, evidence)
+    return source, evidence, share, reasons
+
+
+def _evidence(
+    recommender: Recommender, histories: Histories, items: np.ndarray, source: np.ndarray
+) -> np.ndarray:
+    """The history item that contributed most to each item's score in the item's own source."""
+    fitted = histories.with_items(recommender.n_fitted)
+    evidence = np.full(items.shape, NO_ITEM, dtype=np.int32)
+    for position, name in enumerate(recommender.source_names):
+        asked = source == position
+        known = histories if name == "text" else fitted
+        lengths = known.lengths()
+        for row in np.flatnonzero(asked.any(axis=1) & (lengths > 0)):
+            places = np.flatnonzero(asked[row] & (items[row] < known.n_items))
+            contributions = recommender.sources[name].contributions(known, int(row), items[row, places])
+            if contributions is None:
+                break
+            best = contributions.argmax(axis=1)
+            history = known.weights.indices[known.row(int(row))]
+            is_positive = contributions[np.arange(len(places)), best] > 0
+            evidence[row, places[is_positive]] = history[best[is_positive]]
+    return evidence
+
+
+def _words(
+    recommender: Recommender,
+    histories: Histories,
+    items: np.ndarray,
+    source: np.ndarray,
+    evidence: np.ndarray,
+) -> np.ndarray:
+    titles, names, verb = (
+        recommender.catalogue.titles,
+        recommender.source_names,
+        recommender.config.reason_verb,
+    )
+    plain = {name: WITHOUT_EVIDENCE[name].format(verb=verb) for name in names}
+    words = np.full(items.shape, "", dtype=object)
+    for row, place in np.argwhere(items != NO_ITEM):
+        name = names[source[row, place]]
+        item = evidence[row, place]
+        if item != NO_ITEM:
+            words[row, place] = WITH_EVIDENCE[name].format(verb=verb, title=titles[item])
+        elif name == FALLBACK and histories.segments[row] != NO_SEGMENT and recommender.segment_names:
+            words[row, place] = f"popular with {recommender.segment_names[histories.segments[row]]}"
+        else:
+            words[row, place] = plain[name]
+    return words

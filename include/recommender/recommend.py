@@ -1,0 +1,161 @@
+"""From histories to lists: retrieve, blend, rank, apply rules, explain; a block of users at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from include.errors import DataError
+from include.ranking.blend import normalise, top_k
+from include.ranking.rules import allowed_items, boosts, open_items
+from include.recommender.cold_items import cold_item_weights
+from include.recommender.histories import Histories
+from include.recommender.lists import NO_ITEM, Candidates, Lists, concatenate_lists
+from include.recommender.model import Recommender
+from include.recommender.reasons import explain
+from include.retrieval.registry import FALLBACK
+
+# All sources' dense scores of one block together; bounds the peak whatever the catalogue's size.
+BLOCK_BYTES = 256 * 1024**2
+HIDDEN = np.float32(-np.inf)
+
+
+@dataclass(frozen=True)
+class BlockScores:
+    """Dense scores of one block. raw, scaled: (n_sources, n_users, n_items); allowed: bool (n_users, n_items)."""
+
+    raw: np.ndarray
+    scaled: np.ndarray
+    allowed: np.ndarray
+
+
+def recommend(
+    recommender: Recommender, histories: Histories, n: int | None = None, *, with_candidates: bool = False
+) -> Lists:
+    """Lists of n items (default: the config's list_size) for every row of `histories`."""
+    parts = list(recommend_blocks(recommender, histories, n, with_candidates=with_candidates))
+    return concatenate_lists(parts)
+
+
+def recommend_blocks(
+    recommender: Recommender, histories: Histories, n: int | None = None, *, with_candidates: bool = False
+) -> Iterator[Lists]:
+    """`recommend` in blocks of rows, in order, so that a caller can write while the next is scored."""
+    if histories.n_items != len(recommender.catalogue):
+        raise DataError(
+            f"recommend: histories have {histories.n_items} items; the recommender's catalogue has "
+            f"{len(recommender.catalogue)}; build histories against recommender.catalogue"
+        )
+    n = recommender.config.list_size if n is None else n
+    rows = block_rows(recommender)
+    for start in range(0, max(histories.n_users, 1), rows):
+        block = histories.block(start, min(start + rows, histories.n_users))
+        yield recommend_block(recommender, block, n, with_candidates)
+
+
+def block_rows(recommender: Recommender) -> int:
+    """Rows whose scores fit BLOCK_BYTES: two float32 a source and item, and three for the blend."""
+    per_row = 4 * (2 * len(recommender.sources) + 3) * max(1, len(recommender.catalogue))
+    return max(1, min(1024, BLOCK_BYTES // per_row))
+
+
+def recommend_block(recommender: Recommender, histories: Histories, n: int, with_candidates: bool) -> Lists:
+    """One block; see `recommend`."""
+    scores = score_block(recommender, histories)
+    retrieved = retrieve(recommender, scores, n)
+    blended = blend(recommender, scores)
+    in_union = np.zeros(blended.shape, dtype=bool)
+    for columns, is_real in retrieved:
+        rows = np.broadcast_to(np.arange(len(columns))[:, None], columns.shape)
+        in_union[rows[is_real], columns[is_real]] = True
+    blended[~in_union] = HIDDEN
+    items = top_k(blended, n)
+    score = np.take_along_axis(blended, items, axis=1)
+    is_item = np.isfinite(score)
+    items = np.where(is_item, items, NO_ITEM).astype(np.int32)
+    source, evidence, share, reasons = explain(recommender, histories, scores.scaled, items)
+    return Lists(
+        _filled(items, n, NO_ITEM),
+        _filled(np.where(is_item, score, 0).astype(np.float32), n, 0),
+        _filled(source, n, 0),
+        _filled(evidence, n, NO_ITEM),
+        _filled(share, n, 0),
+        _filled(reasons, n, ""),
+        recommender.source_names,
+        _candidates(recommender, scores, retrieved) if with_candidates else None,
+    )
+
+
+def score_block(recommender: Recommender, histories: Histories) -> BlockScores:
+    """Every source's scores of one block, raw and normalised over the open items."""
+    n_items = len(recommender.catalogue)
+    fitted = histories.with_items(recommender.n_fitted)
+    is_open = open_items(recommender.catalogue, recommender.config.rules)
+    raw = np.zeros((len(recommender.sources), histories.n_users, n_items), dtype=np.float32)
+    scaled = np.zeros_like(raw)
+    for position, source in enumerate(recommender.sources.values()):
+        knows_all = source.name == "text"
+        part = source.score(histories if knows_all else fitted)
+        raw[position, :, : part.shape[1]] = part
+        scaled[position, :, : part.shape[1]] = normalise(part)
+    return BlockScores(raw, scaled, allowed_items(histories, is_open, recommender.config.consumed))
+
+
+def blend(recommender: Recommender, scores: BlockScores) -> np.ndarray:
+    """float32 (n_users, n_items): Σ weight x normalised score, HIDDEN where not allowed."""
+    weights = np.array([recommender.weights[name] for name in recommender.sources], dtype=np.float32)
+    blended = np.tensordot(weights, scores.scaled, axes=1)
+    cold, guess = cold_item_weights(recommender)
+    if len(cold):
+        blended[:, cold] += np.asarray(blended @ guess, dtype=np.float32)
+    boost = boosts(recommender.catalogue, recommender.config.rules)
+    if boost is not None:
+        blended += boost
+    blended[~scores.allowed] = HIDDEN
+    return blended
+
+
+def retrieve(recommender: Recommender, scores: BlockScores, n: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For each source: (columns (n_users, k) best first, is_real bool of that shape).
+
+    A source that says nothing about a user or an item (score 0, flat row) brings nothing; the fallback
+    always brings at least n, so that a list is full whenever n items are allowed.
+    """
+    result = []
+    for position, name in enumerate(recommender.sources):
+        is_fallback = name == FALLBACK
+        size = max(recommender.config.source_size, n) if is_fallback else recommender.config.source_size
+        visible = np.where(scores.allowed, scores.scaled[position], HIDDEN)
+        columns = top_k(visible, size)
+        is_real = np.isfinite(np.take_along_axis(visible, columns, axis=1))
+        if not is_fallback:
+            is_real &= np.take_along_axis(scores.raw[position], columns, axis=1) != 0
+            is_real &= scores.scaled[position].any(axis=1)[:, None]
+        result.append((columns, is_real))
+    return result
+
+
+def _candidates(
+    recommender: Recommender, scores: BlockScores, retrieved: list[tuple[np.ndarray, np.ndarray]]
+) -> Candidates:
+    user_row, source, rank, item, score = [], [], [], [], []
+    for position, (columns, is_real) in enumerate(retrieved):
+        rows, places = np.nonzero(is_real)
+        user_row.append(rows.astype(np.int32))
+        source.append(np.full(len(rows), position, np.int8))
+        rank.append((np.cumsum(is_real, axis=1)[rows, places]).astype(np.int32))
+        item.append(columns[rows, places].astype(np.int32))
+        score.append(scores.raw[position][rows, columns[rows, places]])
+    by_user = np.argsort(np.concatenate(user_row), kind="stable")
+    return Candidates(*(np.concatenate(part)[by_user] for part in (user_row, source, rank, item, score)))
+
+
+def _filled(values: np.ndarray, n: int, missing: object) -> np.ndarray:
+    """Pad columns up to n: a catalogue smaller than the list."""
+    if values.shape[1] == n:
+        return values
+    padded = np.full((len(values), n), missing, dtype=values.dtype)
+    padded[:, : values.shape[1]] = values
+    return padded

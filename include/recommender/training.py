@@ -1,0 +1,90 @@
+"""Everything a model may learn from, as of one instant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from include.errors import DataError
+from include.recommender.catalogue import Catalogue
+from include.recommender.histories import Histories, histories_from_events
+from include.recommender.interactions import Interactions
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Users, items and what happened between them up to as_of.
+
+    user_ids:       str (n_users,); row order of histories.
+    histories:      all users.
+    catalogue:      all items; column order of histories.
+    events:         the single events behind histories: splits and sequences are made from them.
+    as_of:          epoch seconds.
+    half_life_days: the decay inside histories.weights, needed to build them again at an earlier instant.
+    segment_names:  what Histories.segments points to; empty where users have no attributes.
+    """
+
+    user_ids: np.ndarray
+    histories: Histories
+    catalogue: Catalogue
+    events: Interactions
+    as_of: float
+    half_life_days: float | None
+    segment_names: tuple[str, ...] = ()
+
+    @property
+    def n_users(self) -> int:
+        return len(self.user_ids)
+
+    @property
+    def n_items(self) -> int:
+        return len(self.catalogue)
+
+    def with_events(self, events: Interactions, as_of: float) -> TrainingData:
+        """The same users and items, knowing only `events`, seen from `as_of`: the train side of a split."""
+        histories = histories_from_events(
+            events,
+            as_of=as_of,
+            half_life_days=self.half_life_days,
+            n_users=self.n_users,
+            n_items=self.n_items,
+            segments=self.histories.segments,
+        )
+        return replace(self, histories=histories, events=events.where(events.event_at <= as_of), as_of=as_of)
+
+
+def make_training_data(
+    user_ids: np.ndarray,
+    catalogue: Catalogue,
+    events: Interactions,
+    *,
+    as_of: float,
+    half_life_days: float | None = None,
+    histories: Histories | None = None,
+    segments: np.ndarray | None = None,
+    segment_names: tuple[str, ...] = (),
+) -> TrainingData:
+    """Build histories from events, or take those that Spark built for the same as_of.
+
+    Raises DataError where shapes do not fit together.
+    """
+    user_ids = np.asarray(user_ids, dtype=str)
+    if histories is None:
+        histories = histories_from_events(
+            events,
+            as_of=as_of,
+            half_life_days=half_life_days,
+            n_users=len(user_ids),
+            n_items=len(catalogue),
+            segments=segments,
+        )
+    elif segments is not None:
+        histories = replace(histories, segments=np.asarray(segments, np.int32))
+    if histories.weights.shape != (len(user_ids), len(catalogue)):
+        raise DataError(
+            f"training data: histories are {histories.weights.shape}; expected ({len(user_ids)}, {len(catalogue)}),"
+            " one row for each user_id and one column for each catalogue item"
+        )
+    known = events.where(events.event_at <= as_of)
+    return TrainingData(user_ids, histories, catalogue, known, as_of, half_life_days, segment_names)

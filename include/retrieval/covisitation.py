@@ -1,0 +1,91 @@
+"""What others took in the same session as the user's latest items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+import scipy.sparse as sp
+
+from include.recommender.histories import Histories
+from include.recommender.interactions import SECONDS_PER_DAY
+from include.recommender.training import TrainingData
+from include.retrieval.neighbours import dense_product, keep_strongest, pack_csr, pick, unpack_csr
+from include.retrieval.source import require
+
+MINUTES_PER_DAY = 1440.0
+
+
+@dataclass(frozen=True)
+class CovisitationParams:
+    window_minutes: float = 30.0  # two items are together when this close; the usual end of a session
+    max_gap_events: int = 20  # and at most this many events apart, so bulk imports stay linear
+    neighbours: int = 200
+    shrinkage: float = 10.0
+    last_items: int = 10  # the newest items of a history that speak for the session
+
+
+@dataclass(frozen=True)
+class Covisitation:
+    """similarity: CSR float32 (n_items, n_items), symmetric before the cut to neighbours."""
+
+    name: ClassVar[str] = "covisitation"
+    similarity: sp.csr_matrix
+    params: CovisitationParams
+
+    @classmethod
+    def fit(cls, training: TrainingData, params: CovisitationParams, seed: int) -> Self:
+        together = count_together(training, params.window_minutes, params.max_gap_events)
+        require(
+            together.nnz > 0, cls.name, f"no two items within {params.window_minutes:g} minutes of a user"
+        )
+        users = np.maximum(np.asarray(together.sum(axis=0)).ravel(), 1.0)
+        counts = together.tocoo()
+        value = counts.data / np.sqrt(users[counts.row] * users[counts.col])
+        value *= counts.data / (counts.data + params.shrinkage)
+        similarity = sp.csr_matrix((value.astype(np.float32), (counts.row, counts.col)), together.shape)
+        return cls(keep_strongest(similarity, params.neighbours), params)
+
+    def score(self, histories: Histories) -> np.ndarray:
+        return dense_product(self._session(histories), self.similarity)
+
+    def contributions(self, histories: Histories, row: int, items: np.ndarray) -> np.ndarray:
+        part = histories.row(row)
+        weight = self._session(histories.block(row, row + 1)).data
+        return (pick(self.similarity, histories.weights.indices[part], items) * weight[:, None]).T
+
+    def _session(self, histories: Histories) -> sp.csr_matrix:
+        """Weight 1, 1/2, 1/3 … for the newest, second newest … item, 0 beyond last_items."""
+        users = np.repeat(np.arange(histories.n_users), histories.lengths())
+        order = np.lexsort((histories.weights.indices, histories.age_days, users))
+        rank = np.empty(len(users), dtype=np.int64)
+        rank[order] = np.arange(len(users)) - histories.weights.indptr[users[order]]
+        data = np.where(rank < self.params.last_items, 1 / (1.0 + rank), 0).astype(np.float32)
+        return sp.csr_matrix(
+            (data, histories.weights.indices, histories.weights.indptr), histories.weights.shape
+        )
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return pack_csr(self.similarity)
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray], params: CovisitationParams) -> Self:
+        return cls(unpack_csr(arrays), params)
+
+
+def count_together(training: TrainingData, window_minutes: float, max_gap_events: int) -> sp.csr_matrix:
+    """Symmetric float32 (n_items, n_items): how often two items lie close in one user's sequence."""
+    events = training.events.where(training.events.weight > 0)
+    order = np.lexsort((events.item_idx, events.event_at, events.user_idx))
+    users, items, times = events.user_idx[order], events.item_idx[order], events.event_at[order]
+    window = window_minutes / MINUTES_PER_DAY * SECONDS_PER_DAY
+    total = sp.csr_matrix((training.n_items, training.n_items), dtype=np.float32)
+    for gap in range(1, max_gap_events + 1):
+        near = (users[:-gap] == users[gap:]) & (times[gap:] - times[:-gap] <= window)
+        near &= items[:-gap] != items[gap:]
+        if not near.any():
+            break
+        pairs = (np.ones(int(near.sum()), np.float32), (items[:-gap][near], items[gap:][near]))
+        total = total + sp.csr_matrix(pairs, total.shape)
+    return sp.csr_matrix(total + total.T)

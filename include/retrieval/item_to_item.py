@@ -1,0 +1,97 @@
+"""Item-to-item neighbours by cosine over BM25- or plainly weighted interactions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+import scipy.sparse as sp
+
+from include.recommender.histories import Histories
+from include.recommender.training import TrainingData
+from include.retrieval.neighbours import dense_product, keep_strongest, pack_csr, pick, unpack_csr
+from include.retrieval.source import require
+
+
+@dataclass(frozen=True)
+class ItemToItemParams:
+    """weighting: bm25 damps heavy users and popular items before the product; cosine does not."""
+
+    weighting: Literal["bm25", "cosine"] = "bm25"
+    neighbours: int = 200  # kept per item; beyond that nDCG@10 no longer moves on MovieLens-100K
+    shrinkage: float = 10.0  # co-occurrences an item pair needs before its similarity counts half
+    k1: float = 1.2  # Robertson & Zaragoza 2009, section 3.4: 1.2 and 0.75 are the usual start
+    b: float = 0.75
+    power: float = 0.0
+    half_life_days: float | None = None
+
+
+@dataclass(frozen=True)
+class ItemToItem:
+    """similarity: CSR float32 (n_items, n_items); row j holds the items that j recommends."""
+
+    name: ClassVar[str] = "item_to_item"
+    similarity: sp.csr_matrix
+    params: ItemToItemParams
+
+    @classmethod
+    def fit(cls, training: TrainingData, params: ItemToItemParams, seed: int) -> Self:
+        """Item cosine with shrinkage n_ij / (n_ij + shrinkage) (Koren 2008, section 2.2)."""
+        histories = training.histories
+        require(
+            bool((histories.lengths() > 1).any()), cls.name, "no user has two items in common with anyone"
+        )
+        weighted = histories.matrix(params.power)
+        if params.weighting == "bm25":
+            weighted = bm25(weighted, params.k1, params.b)
+        norms = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=0)).ravel())
+        weighted = sp.csr_matrix(
+            weighted @ sp.diags_array(1 / np.where(norms > 0, norms, 1)), dtype=np.float32
+        )
+        support = histories.matrix(0.0)
+        by_item, items = sp.csr_matrix(weighted.T), sp.csr_matrix(support.T)
+        parts = []
+        step = max(1, 16_000_000 // max(1, training.n_items))  # a block's product holds at most 16 M entries
+        for start in range(0, training.n_items, step):
+            block = sp.csr_matrix(by_item[start : start + step] @ weighted)
+            together = sp.csr_matrix(items[start : start + step] @ support)
+            block.sort_indices()
+            together.sort_indices()
+            block.data *= together.data / (together.data + np.float32(params.shrinkage))
+            rows = np.repeat(np.arange(start, start + block.shape[0]), np.diff(block.indptr))
+            block.data[rows == block.indices] = 0
+            block.eliminate_zeros()
+            parts.append(keep_strongest(block, params.neighbours))
+        return cls(sp.csr_matrix(sp.vstack(parts), dtype=np.float32), params)
+
+    def score(self, histories: Histories) -> np.ndarray:
+        return dense_product(histories.matrix(self.params.power, self.params.half_life_days), self.similarity)
+
+    def contributions(self, histories: Histories, row: int, items: np.ndarray) -> np.ndarray:
+        part = histories.row(row)
+        weight = histories.values(self.params.power, self.params.half_life_days)[part]
+        return (pick(self.similarity, histories.weights.indices[part], items) * weight[:, None]).T
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return pack_csr(self.similarity)
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray], params: ItemToItemParams) -> Self:
+        return cls(unpack_csr(arrays), params)
+
+
+def bm25(matrix: sp.csr_matrix, k1: float, b: float) -> sp.csr_matrix:
+    """Okapi BM25 with users as documents and items as terms.
+
+    w = x (k1 + 1) / (k1 (1 - b + b |user| / mean |user|) + x) x idf(item).
+    Source: Robertson & Zaragoza 2009, eq. 3.15; idf + 1 keeps an item that everyone has above zero.
+    """
+    lengths = np.asarray(matrix.sum(axis=1)).ravel()
+    mean_length = lengths[lengths > 0].mean() if (lengths > 0).any() else 1.0
+    users = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    n_users = np.bincount(matrix.indices, minlength=matrix.shape[1])
+    idf = np.log1p((matrix.shape[0] - n_users + 0.5) / (n_users + 0.5))
+    damped = k1 * (1 - b + b * lengths[users] / mean_length)
+    data = matrix.data * (k1 + 1) / (damped + matrix.data) * idf[matrix.indices]
+    return sp.csr_matrix((data.astype(np.float32), matrix.indices, matrix.indptr), matrix.shape)

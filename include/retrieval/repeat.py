@@ -1,0 +1,62 @@
+"""Buy again: the user's own items, by how often, how lately, and how much such an item is bought again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+import scipy.sparse as sp
+
+from include.recommender.histories import Histories
+from include.recommender.training import TrainingData
+from include.retrieval.source import require
+
+
+@dataclass(frozen=True)
+class RepeatParams:
+    half_life_days: float | None = 90.0  # of the pull of an own item; the search tries shorter and none
+    prior_users: float = 10.0  # users at the average rate added to each item's own repeat rate
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """rate: float32 (n_items,): share of an item's users who took it more than once, shrunk."""
+
+    name: ClassVar[str] = "repeat"
+    rate: np.ndarray
+    params: RepeatParams
+
+    @classmethod
+    def fit(cls, training: TrainingData, params: RepeatParams, seed: int) -> Self:
+        histories = training.histories
+        again = histories.counts > 1
+        require(bool(again.any()), cls.name, "nobody took an item twice")
+        items = histories.weights.indices
+        n_users = np.bincount(items, minlength=training.n_items)
+        n_again = np.bincount(items[again], minlength=training.n_items)
+        average = n_again.sum() / n_users.sum()
+        rate = (n_again + params.prior_users * average) / (n_users + params.prior_users)
+        return cls(rate.astype(np.float32), params)
+
+    def score(self, histories: Histories) -> np.ndarray:
+        return self._own(histories).toarray().astype(np.float32, copy=False)
+
+    def contributions(self, histories: Histories, row: int, items: np.ndarray) -> np.ndarray:
+        part = histories.row(row)
+        own = self._own(histories).data[part]
+        return np.where(histories.weights.indices[part][None, :] == items[:, None], own, 0).astype(np.float32)
+
+    def _own(self, histories: Histories) -> sp.csr_matrix:
+        data = np.log1p(histories.counts) * self.rate[histories.weights.indices]
+        data = (data * histories.values(0.0, self.params.half_life_days)).astype(np.float32)
+        return sp.csr_matrix(
+            (data, histories.weights.indices, histories.weights.indptr), histories.weights.shape
+        )
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {"rate": self.rate}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray], params: RepeatParams) -> Self:
+        return cls(arrays["rate"], params)

@@ -1,0 +1,77 @@
+"""Items whose texts read like the texts of what the user liked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+import scipy.sparse as sp
+
+from include.recommender.histories import Histories
+from include.recommender.training import TrainingData
+from include.retrieval.source import require
+
+
+@dataclass(frozen=True)
+class TextParams:
+    power: float = 0.0
+    half_life_days: float | None = None
+
+
+@dataclass(frozen=True)
+class Text:
+    """embeddings: float32 (n_items, d), centred, rows of unit length or zero; mean: float32 (d,)."""
+
+    name: ClassVar[str] = "text"
+    embeddings: np.ndarray
+    mean: np.ndarray
+    params: TextParams
+
+    @classmethod
+    def fit(cls, training: TrainingData, params: TextParams, seed: int) -> Self:
+        embeddings = training.catalogue.embeddings
+        require(embeddings is not None, cls.name, "the catalogue has no text embeddings")
+        assert embeddings is not None
+        has_text = np.abs(embeddings).sum(axis=1) > 0
+        require(int(has_text.sum()) >= 2, cls.name, f"only {int(has_text.sum())} items have a text")
+        mean = embeddings[has_text].mean(axis=0)
+        return cls(centred_unit_rows(embeddings, mean), mean, params)
+
+    def with_embeddings(self, embeddings: np.ndarray) -> Self:
+        """The same source over a grown catalogue: new items count by their text at once."""
+        return type(self)(centred_unit_rows(embeddings, self.mean), self.mean, self.params)
+
+    def score(self, histories: Histories) -> np.ndarray:
+        """Cosine between each item and the weighted mean of the user's items."""
+        profile = np.asarray(self._history(histories) @ self.embeddings, dtype=np.float32)
+        norms = np.linalg.norm(profile, axis=1, keepdims=True)
+        return (profile / np.where(norms > 0, norms, 1)) @ self.embeddings.T
+
+    def contributions(self, histories: Histories, row: int, items: np.ndarray) -> np.ndarray:
+        part = histories.row(row)
+        weight = histories.values(self.params.power, self.params.half_life_days)[part]
+        liked = self.embeddings[histories.weights.indices[part]] * weight[:, None]
+        norm = np.linalg.norm(liked.sum(axis=0))
+        return (self.embeddings[items] @ liked.T) / (norm if norm > 0 else 1)
+
+    def _history(self, histories: Histories) -> sp.csr_matrix:
+        return histories.matrix(self.params.power, self.params.half_life_days)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {"embeddings": self.embeddings, "mean": self.mean}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray], params: TextParams) -> Self:
+        return cls(arrays["embeddings"], arrays["mean"], params)
+
+
+def centred_unit_rows(embeddings: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Rows minus the catalogue's mean, at unit length; a row of zeros (no text) stays zero.
+
+    Without centring all texts of one shop look alike: the shared direction drowns the rest.
+    """
+    has_text = np.abs(embeddings).sum(axis=1, keepdims=True) > 0
+    centred = np.where(has_text, embeddings - mean, 0).astype(np.float32)
+    norms = np.linalg.norm(centred, axis=1, keepdims=True)
+    return centred / np.where(norms > 1e-6, norms, 1)

@@ -1,0 +1,51 @@
+import pytest
+
+from include.errors import ConfigError
+from include.recommender.config import Consumed, ModelConfig, model_config_from_mapping
+
+
+def test_nothing_given_is_the_default():
+    assert model_config_from_mapping({}) == ModelConfig()
+
+
+def test_keys_map_onto_fields():
+    config = model_config_from_mapping(
+        {
+            "retrieval": {
+                "sources": ["als", "popular"],
+                "size": 30,
+                "als": {"factors": 16, "regularization": 5},
+            },
+            "ranking": {"method": "blend", "reason_verb": "bought"},
+            "diversity": {"strength": 0.2, "max_per_category": 3},
+            "rules": {"block_items": ["x"], "boost_categories": {"new": 2}},
+            "consumed": {"after": "30d"},
+            "list_size": 20,
+            "quality": {"not": "ours"},
+        }
+    )
+    assert config.sources == ("als", "popular")
+    assert (config.params["als"].factors, config.params["als"].regularization) == (16, 5.0)
+    assert config.consumed == Consumed("after", 30.0)
+    assert config.diversity.max_per_category == 3
+    assert config.rules.boost_categories == {"new": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("mapping", "key"),
+    [
+        ({"retrieval": {"sources": ["als", "magic"]}}, "retrieval.sources"),
+        ({"retrieval": {"als": {"factor": 3}}}, "retrieval.als.factor"),
+        ({"ranking": {"method": "best"}}, "ranking.method"),
+        ({"consumed": "sometimes"}, "consumed"),
+        ({"diversity": {"strength": 2}}, "diversity.strength"),
+    ],
+)
+def test_a_wrong_key_is_named(mapping, key):
+    with pytest.raises(ConfigError) as error:
+        model_config_from_mapping(mapping)
+    assert error.value.key == key
+
+
+def test_after_is_read_from_text_too():
+    assert model_config_from_mapping({"consumed": "after: 30d"}).consumed == Consumed("after", 30.0)

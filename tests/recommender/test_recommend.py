@@ -1,0 +1,193 @@
+"""Properties that every published list must have, and the file it is made from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from include.errors import DataError, ModelError
+from include.recommender.catalogue import make_catalogue
+from include.recommender.config import Consumed, ModelConfig, Rules
+from include.recommender.fit import fit_recommender
+from include.recommender.interactions import SECONDS_PER_DAY, make_interactions
+from include.recommender.neighbours import popular_items, similar_items
+from include.recommender.recommend import recommend
+from include.recommender.storage import checksum_path, load_recommender, save_recommender
+from include.recommender.training import make_training_data
+
+N_USERS, N_ITEMS = 60, 40
+
+
+def world(seed=3):
+    rng = np.random.default_rng(seed)
+    users = np.repeat(np.arange(N_USERS), 8)
+    items = (rng.zipf(1.4, len(users)) * 2 + users % 2) % (N_ITEMS - 2)
+    times = 1_000_000_000 + rng.uniform(0, 60 * SECONDS_PER_DAY, len(users))
+    catalogue = make_catalogue(
+        np.array([f"i{n}" for n in range(N_ITEMS)]),
+        titles=np.array([f"Title {n}" for n in range(N_ITEMS)]),
+        category=np.array(["even", "odd"] * (N_ITEMS // 2)),
+        embeddings=rng.normal(size=(N_ITEMS, 8)),
+        is_available=np.arange(N_ITEMS) != 4,
+    )
+    users_ids = np.array([f"u{n}" for n in range(N_USERS)])
+    return make_training_data(users_ids, catalogue, make_interactions(users, items, times), as_of=times.max())
+
+
+@pytest.fixture(scope="module")
+def data():
+    return world()
+
+
+@pytest.fixture(scope="module")
+def fitted(data):
+    return fit_recommender(data, ModelConfig(list_size=10), seed=1)
+
+
+def consumed_pairs(data):
+    rows = np.repeat(np.arange(N_USERS), np.diff(data.histories.consumed.indptr))
+    return set(zip(rows.tolist(), data.histories.consumed.indices.tolist(), strict=True))
+
+
+def test_lists_are_full_unique_open_and_unconsumed(fitted, data):
+    lists = recommend(fitted, data.histories, with_candidates=True)
+    assert lists.item_idx.shape == (N_USERS, 10)
+    assert (lists.item_idx >= 0).all()
+    assert all(len(set(row)) == 10 for row in lists.item_idx.tolist())
+    assert not (lists.item_idx == 4).any()
+    shown = {(row, item) for row, items in enumerate(lists.item_idx.tolist()) for item in items}
+    assert not shown & consumed_pairs(data)
+    assert np.isfinite(lists.score).all()
+    assert (np.diff(lists.score, axis=1) <= 0).all()
+    assert (lists.reasons != "").all()
+
+
+def test_every_listed_item_is_among_the_candidates(fitted, data):
+    lists = recommend(fitted, data.histories, with_candidates=True)
+    candidates = lists.candidates
+    brought = set(zip(candidates.user_row.tolist(), candidates.item_idx.tolist(), strict=True))
+    assert {(row, item) for row, items in enumerate(lists.item_idx.tolist()) for item in items} <= brought
+    first = candidates.source_rank == 1
+    assert (candidates.user_row[first & (candidates.source == 0)] == np.arange(N_USERS)).all()
+
+
+def test_blocks_do_not_change_lists(fitted, data, monkeypatch):
+    whole = recommend(fitted, data.histories, with_candidates=True)
+    monkeypatch.setattr("include.recommender.recommend.BLOCK_BYTES", 40_000)
+    blocks = recommend(fitted, data.histories, with_candidates=True)
+    np.testing.assert_array_equal(blocks.item_idx, whole.item_idx)
+    np.testing.assert_array_equal(blocks.candidates.user_row, whole.candidates.user_row)
+
+
+def test_consumed_comes_back_when_allowed(fitted, data):
+    allowing = fitted.with_config(replace(fitted.config, consumed=Consumed("allow")))
+    shown = recommend(allowing, data.histories).item_idx
+    pairs = {(row, item) for row, items in enumerate(shown.tolist()) for item in items}
+    assert pairs & consumed_pairs(data)
+
+
+def test_a_list_longer_than_what_is_allowed_ends_in_no_item(fitted, data):
+    lists = recommend(fitted, data.histories, 60)
+    n_allowed = (
+        N_ITEMS
+        - 1
+        - np.array(
+            [
+                len(set(row) - {4})
+                for row in np.split(data.histories.consumed.indices, data.histories.consumed.indptr[1:-1])
+            ]
+        )
+    )
+    np.testing.assert_array_equal((lists.item_idx >= 0).sum(axis=1), n_allowed)
+    assert (lists.reasons[lists.item_idx < 0] == "").all()
+
+
+def test_a_stranger_gets_the_popular_list(fitted, data):
+    nothing = data.with_events(data.events.where(np.zeros(len(data.events), bool)), data.as_of).histories
+    lists = recommend(fitted, nothing.block(0, 1), 5)
+    assert set(lists.reasons[0]) == {"popular right now"} or "trending right now" in lists.reasons[0]
+    assert (lists.item_idx >= 0).all()
+
+
+def test_blocked_items_never_appear_and_boosted_ones_rise(fitted, data):
+    rules = Rules(block_items=("i3",), block_categories=("even",), boost_items={"i39": 1e9})
+    lists = recommend(fitted.with_config(replace(fitted.config, rules=rules)), data.histories)
+    assert not (lists.item_idx == 3).any()
+    assert (lists.item_idx[lists.item_idx >= 0] % 2 == 1).all()
+
+
+def test_same_seed_same_lists(fitted, data):
+    again = fit_recommender(data, ModelConfig(list_size=10), seed=1)
+    assert again.weights == fitted.weights
+    np.testing.assert_array_equal(
+        recommend(again, data.histories).item_idx, recommend(fitted, data.histories).item_idx
+    )
+
+
+def test_saved_and_loaded_gives_the_same_lists(fitted, data, tmp_path):
+    path = tmp_path / "m.npz"
+    checksum = save_recommender(fitted, path)
+    restored = load_recommender(path, checksum).with_catalogue(data.catalogue)
+    ours, theirs = recommend(fitted, data.histories), recommend(restored, data.histories)
+    np.testing.assert_array_equal(theirs.item_idx, ours.item_idx)
+    np.testing.assert_array_equal(theirs.reasons, ours.reasons)
+    assert restored.config == fitted.config
+
+
+def test_an_altered_model_is_refused(fitted, tmp_path):
+    path = tmp_path / "m.npz"
+    save_recommender(fitted, path)
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    path.write_bytes(raw)
+    with pytest.raises(ModelError, match="altered or torn"):
+        load_recommender(path)
+    checksum_path(path).unlink()
+    with pytest.raises(ModelError, match="checksum file"):
+        load_recommender(path)
+
+
+def test_a_new_item_can_be_recommended_by_its_text(fitted, data):
+    twin = data.catalogue.embeddings[1]
+    grown = make_catalogue(
+        np.append(data.catalogue.item_ids, "new"),
+        embeddings=np.vstack([data.catalogue.embeddings, twin]),
+        is_available=np.append(np.zeros(N_ITEMS, bool), True),
+    )
+    extended = fitted.with_catalogue(grown)
+    lists = recommend(extended, data.histories.with_items(N_ITEMS + 1), 1)
+    reached = lists.item_idx[:, 0] == N_ITEMS
+    assert reached.mean() > 0.3
+    similar = similar_items(
+        fitted.with_catalogue(replace(grown, is_available=np.ones(N_ITEMS + 1, bool))), 3, np.array([N_ITEMS])
+    )
+    assert similar.similar_idx[0] == 1
+
+
+def test_a_catalogue_of_other_ids_is_refused(fitted):
+    with pytest.raises(ModelError, match="none of its 40 item ids"):
+        fitted.with_catalogue(make_catalogue(np.array(["x", "y"])))
+
+
+def test_histories_of_another_size_are_refused(fitted, data):
+    with pytest.raises(DataError, match="recommender's catalogue has 40"):
+        recommend(fitted, data.histories.with_items(50))
+
+
+def test_similar_and_popular_items_are_open_and_ranked(fitted, data):
+    similar = similar_items(fitted, 5)
+    assert not (similar.similar_idx == 4).any()
+    assert (similar.item_idx != similar.similar_idx).all()
+    starts = np.flatnonzero(np.diff(similar.item_idx, prepend=-1))
+    assert (similar.rank[starts] == 1).all()
+    items, scores = popular_items(fitted)["all"]
+    assert 4 not in items
+    assert (np.diff(scores) <= 0).all()
+
+
+def test_nothing_positive_cannot_be_fitted(data):
+    nothing = data.with_events(data.events.where(np.zeros(len(data.events), bool)), data.as_of)
+    with pytest.raises(DataError, match="no positive interaction"):
+        fit_recommender(nothing, ModelConfig(), seed=1)

@@ -1,0 +1,21 @@
+import numpy as np
+import scipy.sparse as sp
+
+from include.retrieval.ease import exact_weights, neighbourhood_weights
+
+
+def test_two_items_by_hand():
+    """G = [[2, 1], [1, 2]], λ = 1: ridge of one item on the other is 1 / (2 + 1)."""
+    weights = exact_weights(np.array([[2.0, 1.0], [1.0, 2.0]]), 1.0)
+    np.testing.assert_allclose(weights, [[0, 1 / 3], [1 / 3, 0]], rtol=1e-6)
+
+
+def test_neighbourhood_of_everyone_is_the_exact_form():
+    matrix = sp.random_array(
+        (40, 9), density=0.4, rng=np.random.default_rng(3), format="csr", dtype=np.float32
+    )
+    exact = exact_weights((matrix.T @ matrix).toarray(), 2.0)
+    near = neighbourhood_weights(sp.csr_matrix(matrix), 2.0, n_neighbours=9).toarray()
+    np.testing.assert_allclose(near, exact, atol=1e-5)
+    few = neighbourhood_weights(sp.csr_matrix(matrix), 2.0, n_neighbours=3)
+    assert np.diff(few.tocsc().indptr).max() == 3

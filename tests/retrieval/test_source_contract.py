@@ -1,0 +1,110 @@
+"""What every retrieval source must do, run against each of them on one small world."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from include.recommender.catalogue import make_catalogue
+from include.recommender.interactions import SECONDS_PER_DAY, make_interactions
+from include.recommender.training import TrainingData, make_training_data
+from include.retrieval.registry import SOURCES
+from include.retrieval.source import SourceUnavailable
+
+N_USERS, N_ITEMS = 30, 12
+
+
+def small_world() -> TrainingData:
+    """Even users take even items, odd users odd ones, over 40 days, some twice; item 11 has no event."""
+    rng = np.random.default_rng(5)
+    users = np.repeat(np.arange(N_USERS), 6)
+    items = (rng.integers(0, 6, len(users)) * 2 + users % 2) % 11
+    times = 1_000_000_000 + rng.uniform(0, 40 * SECONDS_PER_DAY, len(users))
+    users, items = np.append(users, users), np.append(items, (items + 2) % 11)
+    times = np.append(times, times + 60)
+    angles = np.arange(N_ITEMS) % 2 * 2.0 + np.arange(N_ITEMS) * 0.05
+    embeddings = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    catalogue = make_catalogue(np.array([f"i{n}" for n in range(N_ITEMS)]), embeddings=embeddings)
+    events = make_interactions(users, items, times)
+    user_ids = np.array([f"u{n}" for n in range(N_USERS)])
+    segments = (np.arange(N_USERS) % 2).astype(np.int32)
+    return make_training_data(
+        user_ids, catalogue, events, as_of=times.max(), segments=segments, segment_names=("even", "odd")
+    )
+
+
+@pytest.fixture(scope="module")
+def world() -> TrainingData:
+    return small_world()
+
+
+@pytest.fixture(params=list(SOURCES))
+def fitted(request, world):
+    source_type, params_type = SOURCES[request.param]
+    return source_type.fit(world, params_type(), 7)
+
+
+def test_score_is_dense_finite_float32(fitted, world):
+    scores = fitted.score(world.histories)
+    assert scores.shape == (N_USERS, N_ITEMS)
+    assert scores.dtype == np.float32
+    assert np.isfinite(scores).all()
+    assert scores.std() > 0
+
+
+def test_a_row_scores_the_same_in_any_block(fitted, world):
+    whole = fitted.score(world.histories)
+    np.testing.assert_allclose(fitted.score(world.histories.block(4, 9)), whole[4:9], atol=1e-4)
+    rows = np.array([17, 3])
+    np.testing.assert_allclose(fitted.score(world.histories.rows(rows)), whole[rows], atol=1e-4)
+
+
+def test_same_seed_gives_same_scores(fitted, world):
+    again = type(fitted).fit(world, fitted.params, 7)
+    np.testing.assert_array_equal(again.score(world.histories), fitted.score(world.histories))
+
+
+def test_survives_arrays_and_back(fitted, world):
+    arrays = fitted.arrays()
+    assert all(array.dtype != object for array in arrays.values())
+    restored = type(fitted).from_arrays(arrays, fitted.params)
+    np.testing.assert_array_equal(restored.score(world.histories), fitted.score(world.histories))
+
+
+def test_a_user_without_history_gets_finite_scores(fitted, world):
+    strangers = world.with_events(
+        world.events.where(np.zeros(len(world.events), bool)), world.as_of
+    ).histories
+    assert np.isfinite(fitted.score(strangers)).all()
+
+
+def test_contributions_add_up_to_the_score(fitted, world):
+    items = np.array([0, 3, 10])
+    parts = fitted.contributions(world.histories, 2, items)
+    if parts is None:
+        assert fitted.name in ("popular", "trending")
+        return
+    assert parts.shape == (3, world.histories.lengths()[2])
+    np.testing.assert_allclose(
+        parts.sum(axis=1), fitted.score(world.histories)[2, items], rtol=1e-3, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("name", list(SOURCES))
+def test_no_interactions_is_said_not_crashed(name, world):
+    source_type, params_type = SOURCES[name]
+    nothing = world.with_events(world.events.where(np.zeros(len(world.events), bool)), world.as_of)
+    nothing = replace(nothing, catalogue=replace(nothing.catalogue, embeddings=None))
+    with pytest.raises(SourceUnavailable, match=name):
+        source_type.fit(nothing, params_type(), 7)
+
+
+@pytest.mark.parametrize("name", ["als", "ease", "item_to_item", "covisitation", "text"])
+def test_taste_is_learned(name, world):
+    """An even user's open even items score above the odd ones on average."""
+    source_type, params_type = SOURCES[name]
+    scores = source_type.fit(world, params_type(), 7).score(world.histories)
+    even = scores[::2]
+    assert even[:, 0:11:2].mean() > even[:, 1:11:2].mean()
