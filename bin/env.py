@@ -45,6 +45,7 @@ _DEFAULTS = {
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",  # trigger to end: 4 s -> 1.5 s
     "AIRFLOW__SCHEDULER__CATCHUP_BY_DEFAULT": "False",
     "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # a failed task is reported 5 s late with the default
     "AIRFLOW__API__EXPOSE_CONFIG": "False",
     # No telemetry, no model hub, no download at run time.
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",

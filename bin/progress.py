@@ -6,7 +6,9 @@ import time
 from collections.abc import Mapping
 from typing import Any, TextIO
 
-from airflow.listeners import hookimpl
+from pluggy import HookimplMarker
+
+hookimpl = HookimplMarker("airflow")
 
 
 class Progress:
@@ -31,13 +33,13 @@ class Progress:
 
     @hookimpl
     def on_task_instance_running(self, previous_state: Any, task_instance: Any) -> None:
-        task = task_label(task_instance)
+        task = _label(task_instance)
         self._started_at[task] = time.monotonic()
         self.say(f"{task} started")
 
     @hookimpl
     def on_task_instance_success(self, previous_state: Any, task_instance: Any) -> None:
-        self.errors.pop(task_label(task_instance), None)
+        self.errors.pop(_label(task_instance), None)
         self._ended(task_instance, "finished")
 
     @hookimpl
@@ -46,12 +48,12 @@ class Progress:
 
     @hookimpl
     def on_task_instance_failed(self, previous_state: Any, task_instance: Any, error: Any) -> None:
-        self.errors[task_label(task_instance)] = describe_error(error)
+        self.errors[_label(task_instance)] = describe_error(error)
         attempt = f"(attempt {task_instance.try_number} of {(task_instance.max_tries or 0) + 1})"
         self._ended(task_instance, f"FAILED {attempt}")
 
     def _ended(self, task_instance: Any, outcome: str) -> None:
-        task = task_label(task_instance)
+        task = _label(task_instance)
         seconds = time.monotonic() - self._started_at.pop(task, time.monotonic())
         self.task_seconds += seconds
         self.say(f"{task} {outcome} in {seconds:.1f} s")
@@ -73,6 +75,10 @@ def describe_error(error: object) -> str:
     return f"{type(error).__name__}: {text}" if isinstance(error, BaseException) else text
 
 
-def task_label(task_instance: Any) -> str:
-    index = task_instance.map_index
-    return task_instance.task_id if index is None or index < 0 else f"{task_instance.task_id}[{index}]"
+def task_label(task_id: str, map_index: int | None) -> str:
+    """A mapped task's instances are told apart by their index: `train[2]`."""
+    return task_id if map_index is None or map_index < 0 else f"{task_id}[{map_index}]"
+
+
+def _label(task_instance: Any) -> str:
+    return task_label(task_instance.task_id, task_instance.map_index)

@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from bin.env import process_environment
-from bin.foreground_runs import fail_dead_runs, foreground_run
+from bin.follow_run import follow_run
+from bin.foreground_runs import HomeInUseError, foreground_run
 from bin.prepare_home import prepare_home
+from bin.progress import Progress, task_label
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
-
-    from bin.progress import Progress
 
 # Environment variables that `make` hands on -> DAG params.
 PARAM_VARIABLES = {"AS_OF": "as_of", "DOMAIN": "domain"}
@@ -106,22 +106,29 @@ def check_conf(dag: DAG, conf: Mapping[str, Any]) -> None:
         params.update(conf)
         params.validate()
     except ParamValidationError as error:
-        raise ValueError(f"{dag.dag_id}: {error}") from error
+        raise ValueError(f"{dag.dag_id}: {str(error).splitlines()[0]}") from error
 
 
 def run_here(dag: DAG, conf: Mapping[str, Any], progress: Progress, airflow_home: Path) -> str:
     """Run `dag` to its end in this process; returns the DagRun's state."""
     from airflow.sdk.listener import get_listener_manager
 
-    from bin.progress import task_label
-
     get_listener_manager().add_listener(progress)
     # dag.test() clears and replaces whatever has this logical date: to the microsecond, nothing has.
     now = datetime.now(UTC)
     with foreground_run(airflow_home, dag.dag_id, f"manual__{now.isoformat()}"):
         run = dag.test(run_after=now, logical_date=now, run_conf=dict(conf))
-        progress.finish({task_label(ti): str(ti.state) for ti in run.get_task_instances()})
+        tasks = run.get_task_instances()
+        progress.finish({task_label(task.task_id, task.map_index): str(task.state) for task in tasks})
         return str(run.state.value)
+
+
+def run_here_or_follow(dag: DAG, conf: Mapping[str, Any], progress: Progress, airflow_home: Path) -> str:
+    """As run_here, or in the Airflow that serves this home: its scheduler would take the tasks too."""
+    try:
+        return run_here(dag, conf, progress, airflow_home)
+    except HomeInUseError:
+        return follow_run(airflow_home, dag.dag_id, conf, progress)
 
 
 def main(arguments: list[str]) -> int:
@@ -134,8 +141,6 @@ def main(arguments: list[str]) -> int:
     started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     log = airflow_home / "logs" / "foreground" / options.dag_id / f"{started}-{os.getpid()}.log"
     terminal = os.fdopen(send_output_to(log), "w", buffering=1)
-    from bin.progress import Progress  # imports Airflow, which reads its environment once
-
     progress = Progress(terminal)
 
     def stop(signum: int, frame: object) -> NoReturn:
@@ -157,8 +162,7 @@ def main(arguments: list[str]) -> int:
         progress.say(str(error))
         return 2
     try:
-        fail_dead_runs(airflow_home)
-        state = run_here(dag, options.conf, progress, airflow_home)
+        state = run_here_or_follow(dag, options.conf, progress, airflow_home)
     except Exception as error:
         traceback.print_exc()
         progress.say(f"Airflow could not run {options.dag_id}: {type(error).__name__}: {error}; log: {log}")

@@ -1,0 +1,103 @@
+"""A small client of Airflow's REST API, for the tests' real scheduler and for runs that follow one."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bin.env import LOGIN
+
+FINISHED = ("success", "failed")
+
+
+@dataclass
+class AirflowClient:
+    """Talks to the Airflow at `url` as `login`."""
+
+    url: str
+    login: tuple[str, str] = LOGIN
+    _token: str = field(default="", repr=False)
+
+    def token(self) -> str:
+        """A bearer token, asked for once."""
+        if not self._token:
+            user, password = self.login
+            answer = self.request("POST", "/auth/token", {"username": user, "password": password}, token="")
+            self._token = answer["access_token"]
+        return self._token
+
+    def request(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, token: str | None = None
+    ) -> Any:
+        """The JSON answer to one request.  Raises urllib.error.HTTPError (4xx, 5xx), URLError (no answer)."""
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if bearer := self.token() if token is None else token:
+            headers["Authorization"] = f"Bearer {bearer}"
+        data = json.dumps(body).encode() if body is not None else None
+        request = urllib.request.Request(self.url + path, data=data, headers=headers, method=method)
+        # No proxy: the server is on loopback whatever http_proxy says.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=30) as answer:
+            return json.loads(answer.read() or b"null")
+
+    def health(self) -> dict[str, str]:
+        """Component -> status, as the API server sees them; empty while it does not answer."""
+        try:
+            answer = self.request("GET", "/api/v2/monitor/health", token="")
+        except OSError:  # URLError, HTTPError and time-outs are OSErrors
+            return {}
+        return {name: str(part.get("status")) for name, part in answer.items() if isinstance(part, dict)}
+
+    def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None, *, timeout: float = 60) -> str:
+        """Start a run now, unpausing the DAG if need be; returns its run id.
+
+        Waits up to `timeout` seconds for the DAG file to be parsed.  Raises HTTPError 400 on a refused param.
+        """
+        dag = f"/api/v2/dags/{urllib.parse.quote(dag_id)}"
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                self.request("PATCH", dag, {"is_paused": False})
+                break
+            except urllib.error.HTTPError as error:
+                if error.code != 404 or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
+        run = self.request("POST", f"{dag}/dagRuns", {"logical_date": None, "conf": dict(conf or {})})
+        return str(run["dag_run_id"])
+
+    def state(self, dag_id: str, run_id: str) -> str:
+        return str(self.request("GET", _run_path(dag_id, run_id))["state"])
+
+    def wait(self, dag_id: str, run_id: str, timeout: float) -> str:
+        """The run's state once it is `success` or `failed`.  Raises TimeoutError after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while (state := self.state(dag_id, run_id)) not in FINISHED:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{dag_id} {run_id} still {state} after {timeout:.0f} s")
+            time.sleep(0.2)
+        return state
+
+    def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        answer = self.request("GET", f"{_run_path(dag_id, run_id)}/taskInstances?limit=1000")
+        return list(answer["task_instances"])
+
+    def last_error(self, dag_id: str, run_id: str, task: Mapping[str, Any]) -> str:
+        """Type and message of the exception that ended the task's latest try, from its log; else empty."""
+        task_id = urllib.parse.quote(task["task_id"])
+        path = f"{_run_path(dag_id, run_id)}/taskInstances/{task_id}/logs/{task['try_number']}"
+        events = self.request("GET", f"{path}?full_content=true&map_index={task['map_index']}")["content"]
+        errors = [event.get("error_detail") for event in events if isinstance(event, dict)]
+        for error in reversed([error[0] for error in errors if error]):
+            return f"{error['exc_type']}: {error['exc_value']}"
+        return ""
+
+
+def _run_path(dag_id: str, run_id: str) -> str:
+    return f"/api/v2/dags/{urllib.parse.quote(dag_id)}/dagRuns/{urllib.parse.quote(run_id)}"
