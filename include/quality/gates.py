@@ -1,0 +1,128 @@
+"""The gates: rows are checked before they are trained on, lists before they are read.
+
+Each takes an open lake and sees what its connection sees, a transaction's uncommitted rows included. None
+writes to the lake: ``save_results`` does, inside the caller's ``Lake.write``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from include.config.domain import Domain
+from include.lake.catalog import quote
+from include.lake.lake import Lake
+from include.quality.input_checks import INPUT_RELATIONS, input_checks, instant
+from include.quality.output_checks import OUTPUT_RELATIONS, TOUCHED_RELATIONS, output_checks
+from include.quality.plain import evaluate_checks
+from include.quality.relations import gate_views
+from include.quality.report import GateReport
+from include.quality.rules import Check
+
+
+def run_input_gate(
+    lake: Lake,
+    domain: Domain,
+    *,
+    run_id: str,
+    as_of: datetime,
+    checked_at: datetime,
+    docs: Path | None = None,
+) -> GateReport:
+    """Check all of raw.* and the run's ledger through Great Expectations.
+
+    as_of: only events until then count.  docs: folder for Data Docs (adds about a second), or None.
+    """
+    relations = {
+        # A missing event_at must be seen too.
+        "events": f"raw.events where (event_at <= {instant(as_of)}) is not false",
+        "items": "raw.items",
+        "users": "raw.users",
+        "ingests": f"ops.ingests where run_id = {quote(run_id)}",
+    }
+    return _run_suite(
+        lake, "input", input_checks(domain), relations, INPUT_RELATIONS, run_id, checked_at, docs
+    )
+
+
+def run_output_gate(
+    lake: Lake,
+    domain: Domain,
+    views: Mapping[str, str],
+    *,
+    run_id: str,
+    as_of: datetime,
+    checked_at: datetime,
+    docs: Path | None = None,
+) -> GateReport:
+    """Audit a whole serving set through Great Expectations before it is published.
+
+    views: relation -> what may follow FROM (a table, ``read_parquet('…')``, a query in brackets), for
+    recommendations, candidates, similar_items, popular_items, each with the contract's columns, and consumed
+    (user_id, item_id that must not be listed). Where not given: items (item_id, available_from, available_to)
+    is every item of raw.items and raw.events; users is everyone with an event until as_of; live_users is
+    everyone with a list now.
+    """
+    relations = {**_lake_relations(as_of), **views}
+    checks = output_checks(domain, as_of=as_of)
+    return _run_suite(lake, "output", checks, relations, OUTPUT_RELATIONS, run_id, checked_at, docs)
+
+
+def run_batch_input_gate(
+    lake: Lake, domain: Domain, views: Mapping[str, str], *, run_id: str, checked_at: datetime
+) -> GateReport:
+    """Check one batch in plain SQL, by the same rules but the lake's least sizes.
+
+    views: events, items, users and ingests, each with the contract's columns; see ``run_output_gate``.
+    """
+    checks = input_checks(domain, whole=False)
+    with gate_views(lake.con, views, INPUT_RELATIONS, checks):
+        return GateReport("input", run_id, checked_at, evaluate_checks(lake.con, checks))
+
+
+def run_touched_output_gate(
+    lake: Lake,
+    domain: Domain,
+    views: Mapping[str, str],
+    *,
+    run_id: str,
+    as_of: datetime,
+    checked_at: datetime,
+) -> GateReport:
+    """Audit the lists of touched users in plain SQL, by the rules of the whole set.
+
+    views: recommendations, candidates, consumed and users (user_id of the touched users); items as above.
+    """
+    relations = {"items": _lake_relations(as_of)["items"], **views}
+    checks = output_checks(domain, as_of=as_of, whole=False)
+    with gate_views(lake.con, relations, TOUCHED_RELATIONS, checks):
+        return GateReport("output", run_id, checked_at, evaluate_checks(lake.con, checks))
+
+
+def _lake_relations(as_of: datetime) -> dict[str, str]:
+    until = f"where event_at <= {instant(as_of)}"
+    return {
+        # An item that has events and no row of its own is recommended under its id, always available.
+        "items": "(select item_id, available_from, available_to from raw.items union all by name"
+        f" (select distinct item_id from raw.events anti join raw.items using (item_id) {until}))",
+        "users": f"(select distinct user_id from raw.events {until})",
+        "live_users": "(select distinct user_id from serving.recommendations)",
+    }
+
+
+def _run_suite(
+    lake: Lake,
+    suite: str,
+    checks: tuple[Check, ...],
+    relations: Mapping[str, str],
+    expected: tuple[str, ...],
+    run_id: str,
+    checked_at: datetime,
+    docs: Path | None,
+) -> GateReport:
+    from include.quality.expectations import validate_checks
+
+    with gate_views(lake.con, relations, expected, checks):
+        findings = validate_checks(lake.con, checks, suite=suite, docs=docs)
+    return GateReport(suite, run_id, checked_at, findings)

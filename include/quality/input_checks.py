@@ -1,0 +1,158 @@
+"""What must hold of the accepted rows before anything is trained on them: the one definition.
+
+The nightly runs these over the whole lake through Great Expectations; a refresh runs the same rules over its
+batch in plain SQL.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from include.config.domain import Domain
+from include.quality.rules import FIGURES, Among, Check, Figure, NoRows, NotNull, RowCount, Unique
+
+# Relations that an input gate looks at; the batch of a refresh may bring some of them.
+INPUT_RELATIONS = ("events", "items", "users", "ingests")
+
+
+_EVENT_COLUMNS = ("event_id", "user_id", "item_id", "event_type", "event_at", "batch_id", "ingested_at")
+
+
+def input_checks(domain: Domain, *, whole: bool = True) -> tuple[Check, ...]:
+    """whole: the relations are all of the lake's rows, so that its least sizes apply; else one batch."""
+    return (
+        *(_size_checks(domain) if whole else ()),
+        *_event_checks(domain),
+        *_item_checks(),
+        *_user_checks(),
+        *_ledger_checks(domain),
+    )
+
+
+def _size_checks(domain: Domain) -> tuple[Check, ...]:
+    limits = domain.quality
+    return (
+        Check("events", "there are enough events", RowCount(limits.min_events)),
+        Check(
+            FIGURES,
+            "there are enough users with events",
+            Figure("users", "select count(distinct user_id) from gate_events", at_least=limits.min_users),
+        ),
+        Check(
+            FIGURES,
+            "there are enough items with events",
+            Figure("items", "select count(distinct item_id) from gate_events", at_least=limits.min_items),
+        ),
+        Check(
+            FIGURES,
+            "events know their items",
+            Figure(
+                "unknown_items_share",
+                "select coalesce(avg((items.item_id is null)::int), 0) from gate_events as events"
+                " left join (select distinct item_id from gate_items) as items"
+                " on events.item_id = items.item_id",
+                at_most=limits.max_unknown_items_share,
+            ),
+        ),
+    )
+
+
+def _event_checks(domain: Domain) -> tuple[Check, ...]:
+    types = domain.events.types
+    weighing = tuple(name for name, event_type in types.items() if event_type.weight is None)
+    # An interval takes no fraction of a minute.
+    future_ms = round(domain.events.max_future_minutes * 60_000)
+    return (
+        *(Check("events", f"{column} is given", NotNull(column)) for column in _EVENT_COLUMNS),
+        Check("events", "user_id is not blank", _not_blank("user_id")),
+        Check("events", "item_id is not blank", _not_blank("item_id")),
+        Check("events", "event_id is there once", Unique(("event_id",))),
+        Check("events", "event_type is one of the domain's", Among("event_type", tuple(types))),
+        Check(
+            "events",
+            "event_at is not before the earliest instant",
+            NoRows(f"select * from {{batch}} where event_at < {instant(domain.events.earliest)}"),
+        ),
+        Check(
+            "events",
+            "event_at is not after it was taken in",
+            NoRows(f"select * from {{batch}} where event_at > ingested_at + to_milliseconds({future_ms})"),
+        ),
+        Check(
+            "events", "value is a finite number", NoRows("select * from {batch} where not isfinite(value)")
+        ),
+        *(
+            Check(
+                "events",
+                f"value is given where it is the weight ({name})",
+                NoRows(f"select * from {{batch}} where value is null and event_type = {literal(name)}"),
+            )
+            for name in weighing
+        ),
+    )
+
+
+def _item_checks() -> tuple[Check, ...]:
+    return (
+        Check("items", "item_id is given", NotNull("item_id")),
+        Check("items", "item_id is not blank", _not_blank("item_id")),
+        Check("items", "item_id is there once", Unique(("item_id",))),
+        Check("items", "title is given", NotNull("title")),
+        Check(
+            "items",
+            "available_from is before available_to",
+            NoRows("select * from {batch} where available_from >= available_to"),
+            "warning",
+        ),
+    )
+
+
+def _user_checks() -> tuple[Check, ...]:
+    # No row count: user rows are optional.
+    return (
+        Check("users", "user_id is given", NotNull("user_id")),
+        Check("users", "user_id is not blank", _not_blank("user_id")),
+        Check("users", "user_id is there once", Unique(("user_id",))),
+    )
+
+
+def _ledger_checks(domain: Domain) -> tuple[Check, ...]:
+    return (
+        Check(
+            "ingests",
+            "rows in = accepted + quarantined + deduplicated",
+            NoRows(
+                "select * from {batch} where rows_in is distinct from accepted + quarantined + deduplicated"
+            ),
+        ),
+        Check(
+            FIGURES,
+            "few enough rows were quarantined",
+            Figure(
+                "quarantined_share",
+                "select coalesce(sum(quarantined) / nullif(sum(accepted + quarantined + deduplicated), 0), 0)"
+                " from gate_ingests",
+                at_most=domain.quality.max_quarantined_share,
+            ),
+        ),
+        Check(
+            "ingests",
+            "every file could be read",
+            NoRows("select * from {batch} where status <> 'ingested'"),
+            "warning",
+        ),
+    )
+
+
+def _not_blank(column: str) -> NoRows:
+    return NoRows(f"select * from {{batch}} where trim({column}) = ''")
+
+
+def instant(at: datetime) -> str:
+    """A timestamp literal."""
+    return f"timestamp '{at:%Y-%m-%d %H:%M:%S.%f}'"
+
+
+def literal(text: str) -> str:
+    """A string literal inside a rule's SQL, where braces stand for the batch."""
+    return "'" + text.replace("'", "''").replace("{", "{{").replace("}", "}}") + "'"

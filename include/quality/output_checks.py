@@ -1,0 +1,198 @@
+"""What must hold of a serving set before readers see it: the one definition.
+
+The nightly audits the whole staged set through Great Expectations; a refresh audits the lists that it touched
+with the same rules in plain SQL.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from include.config.domain import Domain
+from include.contracts import TABLES
+from include.quality.input_checks import instant
+from include.quality.rules import FIGURES, Check, Figure, NoRows, NotNull, RowCount, Unique
+
+# What a refresh brings; `users`: user_id of everyone who must have a list, `items`: item_id, available_from,
+# available_to, `consumed`: user_id, item_id that must not be listed (empty where the domain allows it).
+TOUCHED_RELATIONS = ("recommendations", "candidates", "items", "consumed", "users")
+# What a whole set brings besides; `live_users`: user_id of everyone who has a list now.
+OUTPUT_RELATIONS = (*TOUCHED_RELATIONS, "similar_items", "popular_items", "live_users")
+
+_AVAILABLE = "coalesce(available_from <= {at}, true) and coalesce(available_to > {at}, true)"
+
+
+def output_checks(domain: Domain, *, as_of: datetime, whole: bool = True) -> tuple[Check, ...]:
+    """as_of: items must be available then.  whole: the set replaces all that is live; else touched users."""
+    checks = (*_list_checks(domain, as_of), *_candidate_checks())
+    if whole:
+        checks = (*checks, *_similar_checks(), *_popular_checks(domain, as_of), *_set_checks(domain))
+    return checks
+
+
+def _list_checks(domain: Domain, as_of: datetime) -> tuple[Check, ...]:
+    return (
+        Check("recommendations", "there are lists", RowCount(1)),
+        *_given("recommendations"),
+        Check("recommendations", "source is not blank", _not_blank("source")),
+        Check("recommendations", "reason is not blank", _not_blank("reason")),
+        Check("recommendations", "a user has a rank once", Unique(("user_id", "rank"))),
+        Check("recommendations", "a user has an item once", Unique(("user_id", "item_id"))),
+        Check("recommendations", "ranks run from 1 without a gap", _without_gap("user_id")),
+        Check("recommendations", "scores are finite", _finite("score")),
+        Check("recommendations", "scores do not rise with rank", _falling("user_id")),
+        Check("recommendations", "items exist", _existing("item_id")),
+        Check("recommendations", "items are available", _available(as_of)),
+        Check(
+            "recommendations",
+            "nothing consumed is listed",
+            NoRows("select lists.* from {batch} as lists semi join gate_consumed using (user_id, item_id)"),
+        ),
+        Check("recommendations", "lists are full", _full_lists(domain, as_of)),
+        Check(
+            "recommendations",
+            "lists are not too long",
+            NoRows(f"select user_id from {{batch}} group by user_id having count(*) > {domain.list_size}"),
+        ),
+    )
+
+
+def _candidate_checks() -> tuple[Check, ...]:
+    return (
+        Check("candidates", "there are candidates", RowCount(1)),
+        *_given("candidates"),
+        Check("candidates", "source is not blank", _not_blank("source")),
+        Check("candidates", "a source brings an item once", Unique(("user_id", "source", "item_id"))),
+        Check("candidates", "a source has a rank once", Unique(("user_id", "source", "source_rank"))),
+        Check("candidates", "scores are finite", _finite("source_score")),
+        Check("candidates", "items exist", _existing("item_id")),
+    )
+
+
+def _similar_checks() -> tuple[Check, ...]:
+    return (
+        # A catalogue of one item has no similar ones: told, not refused.
+        Check("similar_items", "there are similar items", RowCount(1), "warning"),
+        *_given("similar_items"),
+        Check("similar_items", "an item has a rank once", Unique(("item_id", "rank"))),
+        Check("similar_items", "an item has a similar one once", Unique(("item_id", "similar_item_id"))),
+        Check("similar_items", "ranks run from 1 without a gap", _without_gap("item_id")),
+        Check("similar_items", "scores are finite", _finite("score")),
+        Check("similar_items", "scores do not rise with rank", _falling("item_id")),
+        Check(
+            "similar_items",
+            "no item is similar to itself",
+            NoRows("select * from {batch} where item_id = similar_item_id"),
+        ),
+        Check("similar_items", "items exist", _existing("item_id")),
+        Check("similar_items", "similar items exist", _existing("similar_item_id")),
+    )
+
+
+def _popular_checks(domain: Domain, as_of: datetime) -> tuple[Check, ...]:
+    least = (
+        f"ceil({domain.quality.min_list_share:g} * least({domain.list_size},"
+        f" (select count(distinct item_id) from gate_items where {_AVAILABLE.format(at=instant(as_of))})))"
+    )
+    return (
+        *_given("popular_items"),
+        Check("popular_items", "a segment has a rank once", Unique(("segment", "rank"))),
+        Check("popular_items", "a segment has an item once", Unique(("segment", "item_id"))),
+        Check("popular_items", "ranks run from 1 without a gap", _without_gap("segment")),
+        Check("popular_items", "scores are finite", _finite("score")),
+        Check("popular_items", "scores do not rise with rank", _falling("segment")),
+        Check("popular_items", "items exist", _existing("item_id")),
+        Check("popular_items", "items are available", _available(as_of)),
+        Check(
+            FIGURES,
+            "the fallback (popular_items, segment 'all') is full",
+            Figure(
+                "fallback_missing",
+                f"select greatest(1, {least}) - count(*) from gate_popular_items where segment = 'all'",
+                at_most=0,
+            ),
+        ),
+    )
+
+
+def _set_checks(domain: Domain) -> tuple[Check, ...]:
+    parts = ("recommendations", "candidates", "similar_items", "popular_items")
+    ids = " union all ".join(f"select publication_id from gate_{part}" for part in parts)
+    return (
+        Check(
+            FIGURES,
+            "live users keep a list",
+            Figure(
+                "live_users_share",
+                "select coalesce(avg((lists.user_id is not null)::int), 1)"
+                " from (select distinct user_id from gate_live_users) as live"
+                " left join (select distinct user_id from gate_recommendations) as lists"
+                " on live.user_id = lists.user_id",
+                at_least=domain.quality.min_users_share,
+            ),
+        ),
+        Check(
+            FIGURES,
+            "the set is of one publication",
+            Figure("publications", f"select count(distinct publication_id) from ({ids})", at_most=1),
+        ),
+    )
+
+
+def _given(table: str) -> tuple[Check, ...]:
+    columns = TABLES[f"serving.{table}"].column_names
+    return tuple(Check(table, f"{column} is given", NotNull(column)) for column in columns)
+
+
+def _not_blank(column: str) -> NoRows:
+    return NoRows(f"select * from {{batch}} where trim({column}) = ''")
+
+
+def _finite(column: str) -> NoRows:
+    return NoRows(f"select * from {{batch}} where not isfinite({column})")
+
+
+def _without_gap(owner: str) -> NoRows:
+    # With each rank there once, the greatest equals the count only when none is left out.
+    return NoRows(
+        f"select {owner} from {{batch}} group by {owner}"
+        ' having min("rank") <> 1 or max("rank") <> count(distinct "rank")'
+    )
+
+
+def _falling(owner: str) -> NoRows:
+    return NoRows(
+        f'select {owner}, "rank" from {{batch}} qualify score > lag(score) over'
+        f' (partition by {owner} order by "rank" rows between unbounded preceding and current row)'
+    )
+
+
+def _existing(column: str) -> NoRows:
+    return NoRows(
+        f"select rows.* from {{batch}} as rows anti join gate_items as items"
+        f" on rows.{column} = items.item_id where rows.{column} is not null"
+    )
+
+
+def _available(as_of: datetime) -> NoRows:
+    return NoRows(
+        "select rows.* from {batch} as rows semi join (select item_id from gate_items"
+        f" where not ({_AVAILABLE.format(at=instant(as_of))})) as gone on rows.item_id = gone.item_id"
+    )
+
+
+def _full_lists(domain: Domain, as_of: datetime) -> NoRows:
+    """Lists shorter than the domain's share of what is possible: the list size, or all that may be listed."""
+    return NoRows(
+        "with available as (select distinct item_id from gate_items"
+        f" where {_AVAILABLE.format(at=instant(as_of))}),"
+        " barred as (select consumed.user_id, count(distinct consumed.item_id) as items"
+        " from gate_consumed as consumed inner join available on consumed.item_id = available.item_id"
+        " group by consumed.user_id),"
+        " lists as (select user_id, count(*) as items from {batch} group by user_id)"
+        " select users.user_id from (select distinct user_id from gate_users) as users"
+        " left join lists on users.user_id = lists.user_id"
+        " left join barred on users.user_id = barred.user_id"
+        f" where coalesce(lists.items, 0) < ceil({domain.quality.min_list_share:g} *"
+        f" least({domain.list_size}, (select count(*) from available) - coalesce(barred.items, 0)))"
+    )
