@@ -1,0 +1,164 @@
+"""Call the Spark job on a snapshot of raw.events, in a process of its own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from uuid import uuid4
+
+from include.config.domain import Domain
+from include.errors import DataError, NightjarError
+from include.features.confidence import confidence_of
+from include.features.java import find_java
+from include.features.manifest import EventFile, Manifest
+from include.lake.lake import Lake
+from include.settings import REPO, Settings
+
+log = logging.getLogger(__name__)
+JOB = REPO / "spark_jobs" / "build_features.py"
+TABLES = ("user_items", "user_stats", "item_stats", "item_pairs")
+
+# What is recent: a month, or one half-life where the domain forgets faster (news).
+MAX_RECENT_DAYS = 30.0
+# A history of 500 items says what someone likes; at 500 a user adds at most 125,000 pairs of items.
+MAX_ITEMS_PER_USER = 500
+NEIGHBOURS = 50
+# Pairs of 10 users count half: one shared user is chance more often than taste.
+SHRINK = 10.0
+# The job holds rows in Spark's own storage, which spills: 1 GB suffices for a million events and leaves the
+# rest of the machine to the tasks beside it.
+DRIVER_MEMORY = "1g"
+LOG_LINES = 15
+
+
+@dataclass(frozen=True)
+class TableFiles:
+    """Parquet files of one table as Spark wrote them; rows in all of them."""
+
+    files: tuple[str, ...]
+    rows: int
+
+
+@dataclass(frozen=True)
+class FeatureFiles:
+    """tables: cutoff's name -> table of schema features -> its files.  seconds: wall.  events: rows read."""
+
+    tables: dict[str, dict[str, TableFiles]]
+    events: int
+    seconds: float
+    log: Path
+
+    def files(self, cutoff: str, table: str) -> tuple[str, ...]:
+        return self.tables[cutoff][table].files
+
+
+def build_features(
+    lake: Lake,
+    domain: Domain,
+    settings: Settings,
+    *,
+    run_id: str,
+    snapshot: int,
+    cutoffs: Mapping[str, datetime],
+    out: str | None = None,
+    tables: Mapping[str, Sequence[str]] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> FeatureFiles:
+    """Build the feature tables of the events at ``snapshot``, as of each cutoff (naive UTC), in one Spark session.
+
+    out: a fresh folder below the lake's data folder, so that a publish can adopt the files; None: one is made up.
+    tables: cutoff's name -> tables to build; all four where it is not named.
+    environ: passed on to the job; None: this process's.
+    Raises DataError without events, NightjarError with the log's last lines when the job fails.
+    """
+    started = time.monotonic()
+    files = [EventFile(_address(data), delete and _address(delete)) for data, delete in lake.files("raw.events", snapshot)]
+    events = int(lake.value(f"select count(*) from raw.events at (version => {int(snapshot)})"))
+    if not files or not events:
+        raise DataError(f"raw.events holds no event at snapshot {snapshot}; land events and ingest them first")
+    folder = out or f"{lake.catalog.data}features/{uuid4().hex}"
+    work = settings.runs / "spark" / Path(folder).name
+    manifest = Manifest(
+        files=files,
+        snapshot=snapshot,
+        rows=events,
+        confidence=confidence_of(domain.events),
+        cutoffs=dict(cutoffs),
+        tables={name: tuple((tables or {}).get(name, TABLES)) for name in cutoffs},
+        recent_days=min(MAX_RECENT_DAYS, domain.events.half_life_days),
+        max_items_per_user=MAX_ITEMS_PER_USER,
+        neighbours=NEIGHBOURS,
+        shrink=SHRINK,
+        output=_address(folder),
+    )
+    manifest.write(work / "manifest.json")
+    _run_job(work, settings.spark_master, os.environ if environ is None else environ, run_id)
+    written = {
+        cutoff: {table: _written(lake, f"{folder}/{cutoff}/{table}") for table in manifest.tables[cutoff]}
+        for cutoff in cutoffs
+    }
+    seconds = time.monotonic() - started
+    rows = sum(table.rows for cutoff in written.values() for table in cutoff.values())
+    log.info("features: %d events in, %d rows out, %.1f s", events, rows, seconds)
+    return FeatureFiles(written, events, seconds, work / "spark.log")
+
+
+def job_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """``environ`` with what the job needs besides: Java, this Python, this code, loopback."""
+    env = {key: value for key, value in environ.items() if key not in ("SPARK_HOME", "PYTHONDONTWRITEBYTECODE")}
+    return env | {
+        "JAVA_HOME": str(find_java(environ)),
+        "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_DRIVER_PYTHON": sys.executable,
+        "PYTHONPATH": str(REPO),
+        "SPARK_LOCAL_IP": environ.get("SPARK_LOCAL_IP", "127.0.0.1"),
+    }
+
+
+def _run_job(work: Path, master: str, environ: Mapping[str, str], run_id: str) -> None:
+    logfile = work / "spark.log"
+    command = [sys.executable, str(JOB), "--manifest", str(work / "manifest.json"), "--master", master]
+    command += ["--driver-memory", DRIVER_MEMORY]
+    with logfile.open("wb") as output:
+        # A session of its own: when this process is told to stop, the job and its JVM go with it.
+        job = subprocess.Popen(
+            command,
+            env=job_environment(environ),
+            cwd=work,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            status = job.wait()
+        finally:
+            if job.poll() is None:
+                os.killpg(job.pid, signal.SIGKILL)
+                job.wait()
+    if status:
+        lines = logfile.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        raise NightjarError(
+            f"Spark job {JOB.name} of run {run_id} ended with status {status} on master {master};"
+            f" its log {logfile} ends with:\n" + "\n".join(lines[-LOG_LINES:])
+        )
+
+
+def _written(lake: Lake, folder: str) -> TableFiles:
+    counted = lake.rows(
+        "select file_name, num_rows from parquet_file_metadata(?) order by file_name", [f"{folder}/*.parquet"]
+    )
+    return TableFiles(tuple(str(name) for name, _ in counted), sum(int(rows) for _, rows in counted))
+
+
+def _address(path: str) -> str:
+    """What Hadoop calls it: DuckDB says s3://, Hadoop's S3 client listens to s3a://."""
+    return path.replace("s3://", "s3a://", 1) if path.startswith("s3://") else path

@@ -1,0 +1,1 @@
+"""Item texts and their embeddings, cached by model and text hash."""

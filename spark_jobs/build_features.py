@@ -1,0 +1,259 @@
+"""Build features.user_items, user_stats, item_stats and item_pairs from the Parquet files of raw.events.
+
+    python spark_jobs/build_features.py --manifest manifest.json [--master local[*]]
+
+Runs without Airflow and without the lake: the manifest (include/features/manifest.py) names the files to read,
+the formula's figures and the folder to write. The repository must be on PYTHONPATH. No Python runs on the
+executors, so a cluster's workers need Spark and the files only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from functools import reduce
+from pathlib import Path
+
+from pyspark import StorageLevel
+from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+
+from include.contracts import TABLES
+from include.features.confidence import Confidence, decayed_events_sql, pairs_sql, recent_events_sql
+from include.features.manifest import EventFile, Manifest, read_manifest
+
+# TIMESTAMP_NTZ is the lake's TIMESTAMP: UTC without a zone, no conversion on the way in or out.
+EVENT_SCHEMA = (
+    "user_id string, item_id string, event_type string, event_at timestamp_ntz, value double,"
+    " _ducklake_internal_snapshot_id bigint"
+)
+# Rows in a task of a shuffle: some 50 MB of events, well within one core's share of a 1 GB driver.
+ROWS_PER_PARTITION = 250_000
+# Rows in a file that the lake adopts: some 50 MB, so that a lake of 100 M pairs has 50 files.
+ROWS_PER_FILE = 2_000_000
+# Point reads of one user's rows decode whole row groups: 1 MB is some 40,000 rows, 2 ms.
+ROW_GROUP_BYTES = 1 << 20
+
+
+def read_events(spark: SparkSession, files: Sequence[EventFile], snapshot: int) -> DataFrame:
+    """The live rows of raw.events: user_id, item_id, event_type, event_at, value."""
+    whole = [file.data for file in files if file.deletes is None]
+    parts = [_read_parquet(spark, whole)] if whole else []
+    touched = [file for file in files if file.deletes is not None]
+    if touched:
+        parts.append(_without_deleted(spark, touched))
+    if not parts:
+        return spark.createDataFrame([], EVENT_SCHEMA).drop("_ducklake_internal_snapshot_id")
+    events = reduce(DataFrame.unionByName, parts)
+    # A file that compaction merged holds rows of later snapshots too, and says of each which one brought it.
+    brought_by = F.col("_ducklake_internal_snapshot_id")
+    return events.where(brought_by.isNull() | (brought_by <= snapshot)).drop("_ducklake_internal_snapshot_id")
+
+
+def _read_parquet(spark: SparkSession, paths: Sequence[str]) -> DataFrame:
+    # recursiveFileLookup: takes the year=/month=/day= folders for what they are, not for columns.
+    return spark.read.option("recursiveFileLookup", "true").schema(EVENT_SCHEMA).parquet(*paths)
+
+
+def _without_deleted(spark: SparkSession, files: Sequence[EventFile]) -> DataFrame:
+    """Rows whose file and position are in no delete file (Iceberg's position deletes, which DuckLake writes)."""
+    events = _read_parquet(spark, [file.data for file in files])
+    deleted = (
+        spark.read.option("recursiveFileLookup", "true")
+        .schema("file_path string, pos bigint")
+        .parquet(*(str(file.deletes) for file in files))
+        # File names are unique in a lake (they carry a UUID); paths come as URLs here and as paths there.
+        .select(F.element_at(F.split("file_path", "/"), -1).alias("file_name"), F.col("pos").alias("row_index"))
+    )
+    columns = events.columns
+    marked = events.select("*", "_metadata.file_name", F.col("_metadata.row_index").alias("row_index"))
+    return marked.join(deleted, on=["file_name", "row_index"], how="left_anti").select(*columns)
+
+
+def build_pairs(
+    events: DataFrame, confidence: Confidence, cutoff: datetime, *, recent_days: float, partitions: int
+) -> DataFrame:
+    """features.user_items and recent_events: one row a user and item, partitioned by user.
+
+    The events of a user are added up in the order of their time, in one task: the same input gives the same
+    sums to the last bit, whatever order the shuffle delivers.
+    """
+    spark = events.sparkSession
+    events.createOrReplaceTempView("events_read")
+    decayed = spark.sql(decayed_events_sql("events_read", confidence, cutoff, "spark"))
+    ordered = decayed.repartition(partitions, "user_id").sortWithinPartitions(
+        "user_id", "item_id", "event_at", "weight"
+    )
+    ordered.createOrReplaceTempView("events_decayed")
+    return spark.sql(pairs_sql("events_decayed", cutoff, recent_events_sql(cutoff, recent_days)))
+
+
+def build_user_stats(pairs: DataFrame) -> DataFrame:
+    """features.user_stats: one row a user."""
+    return pairs.groupBy("user_id").agg(
+        F.sum("events").alias("events"),
+        F.count(F.lit(1)).alias("items"),
+        F.sum("weight").alias("weight"),
+        F.min("first_event_at").alias("first_event_at"),
+        F.max("last_event_at").alias("last_event_at"),
+    )
+
+
+def build_item_stats(pairs: DataFrame, *, partitions: int) -> DataFrame:
+    """features.item_stats: one row an item; added up in the order of users, see build_pairs."""
+    ordered = pairs.repartition(partitions, "item_id").sortWithinPartitions("item_id", "user_id")
+    return ordered.groupBy("item_id").agg(
+        F.sum("events").alias("events"),
+        F.count(F.lit(1)).alias("users"),
+        F.sum("weight").alias("weight"),
+        F.sum("recent_events").alias("recent_events"),
+        F.min("first_event_at").alias("first_event_at"),
+        F.max("last_event_at").alias("last_event_at"),
+    )
+
+
+def build_item_pairs(pairs: DataFrame, *, max_items_per_user: int, neighbours: int, shrink: float) -> DataFrame:
+    """features.item_pairs: the ``neighbours`` items most alike, by the users who showed interest in both.
+
+    similarity = |U_i and U_j| / sqrt(|U_i| |U_j|) * n / (n + shrink),  n = |U_i and U_j|
+    where U_i are the users with weight > 0 for i among their newest ``max_items_per_user`` items: a user adds
+    at most max_items_per_user^2 / 2 pairs, so that neither a crawler nor a shop's own account stops the job.
+    Source: item-based cosine, Sarwar et al. 2001; support correction, Bell and Koren 2007, section 3.
+    """
+    newest_first = Window.partitionBy("user_id").orderBy(F.col("last_event_at").desc(), F.col("item_id"))
+    liked = (
+        pairs.where("weight > 0")
+        .select("user_id", "item_id", F.row_number().over(newest_first).alias("recency"))
+        .where(F.col("recency") <= max_items_per_user)
+    )
+    # Numbers for ids: the pairs outnumber the items by far, and four bytes hash and move faster than a text.
+    users_by_item = liked.groupBy("item_id").agg(F.count(F.lit(1)).alias("users"))
+    items = users_by_item.select(
+        (F.row_number().over(Window.orderBy("item_id")) - 1).alias("item"), "item_id", "users"
+    ).persist(StorageLevel.MEMORY_AND_DISK)
+    baskets = (
+        liked.join(items, on="item_id", how="inner")
+        .groupBy("user_id")
+        .agg(F.sort_array(F.collect_list("item")).alias("basket"))
+    )
+    together = (
+        baskets.select("basket", F.posexplode("basket").alias("position", "left"))
+        .select("left", F.explode(F.expr("slice(basket, position + 2, size(basket))")).alias("right"))
+        .groupBy("left", "right")
+        .agg(F.count(F.lit(1)).alias("users"))
+    )
+    of_left = items.select(F.col("item").alias("left"), F.col("users").alias("left_users"))
+    of_right = items.select(F.col("item").alias("right"), F.col("users").alias("right_users"))
+    cosine = F.col("users") / F.sqrt(F.col("left_users").cast("double") * F.col("right_users"))
+    similar = (
+        together.join(F.broadcast(of_left), on="left", how="inner")
+        .join(F.broadcast(of_right), on="right", how="inner")
+        .select("left", "right", "users", (cosine * _support(F.col("users"), shrink)).alias("similarity"))
+    )
+    both_ways = similar.select(
+        F.explode(
+            F.array(
+                F.struct(F.col("left").alias("item"), F.col("right").alias("neighbour")),
+                F.struct(F.col("right").alias("item"), F.col("left").alias("neighbour")),
+            )
+        ).alias("way"),
+        "users",
+        "similarity",
+    ).select("way.item", "way.neighbour", "users", "similarity")
+    # Numbers follow the order of ids, so that a tie goes to the smaller id.
+    best_first = Window.partitionBy("item").orderBy(F.col("similarity").desc(), F.col("neighbour"))
+    kept = (
+        both_ways.withColumn("rank", F.row_number().over(best_first))
+        .where(F.col("rank") <= neighbours)
+        .drop("rank")
+    )
+    ids = items.select("item", "item_id")
+    neighbour_ids = items.select(F.col("item").alias("neighbour"), F.col("item_id").alias("neighbour_id"))
+    return (
+        kept.join(F.broadcast(ids), on="item", how="inner")
+        .join(F.broadcast(neighbour_ids), on="neighbour", how="inner")
+        .select("item_id", "neighbour_id", "users", "similarity")
+    )
+
+
+def _support(users: Column, shrink: float) -> Column:
+    return users / (users + F.lit(float(shrink)))
+
+
+def write_table(table: DataFrame, name: str, folder: str, *, sort: Sequence[str], rows: int) -> None:
+    """Write as the contract has it: columns in order, sorted, a file for each ROWS_PER_FILE of ``rows``."""
+    files = max(1, math.ceil(rows / ROWS_PER_FILE))
+    columns = TABLES[f"features.{name}"].column_names
+    spread = table.repartition(1) if files == 1 else table.repartitionByRange(files, sort[0])
+    (
+        spread.sortWithinPartitions(*sort)
+        .select(*columns)
+        .write.option("parquet.block.size", ROW_GROUP_BYTES)
+        .parquet(f"{folder}/{name}", compression="zstd")
+    )
+
+
+def build(spark: SparkSession, manifest: Manifest) -> None:
+    """Write the tables that the manifest asks for."""
+    partitions = max(spark.sparkContext.defaultParallelism, math.ceil(manifest.rows / ROWS_PER_PARTITION))
+    spark.conf.set("spark.sql.shuffle.partitions", partitions)
+    events = read_events(spark, manifest.files, manifest.snapshot)
+    for name, cutoff in manifest.cutoffs.items():
+        folder = f"{manifest.output}/{name}"
+        pairs = build_pairs(
+            events, manifest.confidence, cutoff, recent_days=manifest.recent_days, partitions=partitions
+        ).persist(StorageLevel.MEMORY_AND_DISK)
+        tables = {
+            "user_items": lambda pairs: pairs,
+            "user_stats": build_user_stats,
+            "item_stats": lambda pairs: build_item_stats(pairs, partitions=partitions),
+            "item_pairs": lambda pairs: build_item_pairs(
+                pairs,
+                max_items_per_user=manifest.max_items_per_user,
+                neighbours=manifest.neighbours,
+                shrink=manifest.shrink,
+            ),
+        }
+        for table in manifest.tables[name]:
+            sort = ["user_id", "item_id"] if table == "user_items" else []
+            sort = sort or [TABLES[f"features.{table}"].column_names[0]]
+            write_table(tables[table](pairs), table, folder, sort=sort, rows=manifest.rows)
+        pairs.unpersist()
+
+
+def start_session(master: str, driver_memory: str) -> SparkSession:
+    """A session set for what this job does."""
+    options = {
+        "spark.driver.memory": driver_memory,
+        "spark.ui.enabled": "false",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.timestampType": "TIMESTAMP_NTZ",
+        # A day a file: hundreds of files are listed faster by the driver than by a job.
+        "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
+        "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+        "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    }
+    builder = SparkSession.builder.master(master).appName("nightjar build_features")
+    for key, value in options.items():
+        builder = builder.config(key, value)
+    return builder.getOrCreate()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--manifest", type=Path, required=True)
+    parser.add_argument("--master", default="local[*]")
+    parser.add_argument("--driver-memory", default="1g")
+    options = parser.parse_args(arguments)
+    spark = start_session(options.master, options.driver_memory)
+    try:
+        build(spark, read_manifest(options.manifest))
+    finally:
+        spark.stop()
+
+
+if __name__ == "__main__":
+    main()
