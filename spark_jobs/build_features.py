@@ -2,9 +2,8 @@
 
     python spark_jobs/build_features.py --manifest manifest.json [--master local[*]]
 
-Runs without Airflow and without the lake: the manifest (include/features/manifest.py) names the files to read,
-the formula's figures and the folder to write. The repository must be on PYTHONPATH. No Python runs on the
-executors, so a cluster's workers need Spark and the files only.
+Runs without Airflow and without the lake: the manifest (include/features/manifest.py) names the files to
+read, the formula's figures and the folder to write. The repository must be on PYTHONPATH.
 """
 
 from __future__ import annotations
@@ -58,14 +57,16 @@ def _read_parquet(spark: SparkSession, paths: Sequence[str]) -> DataFrame:
 
 
 def _without_deleted(spark: SparkSession, files: Sequence[EventFile]) -> DataFrame:
-    """Rows whose file and position are in no delete file (Iceberg's position deletes, which DuckLake writes)."""
+    """Rows whose file and position are in no delete file (DuckLake writes Iceberg's position deletes)."""
     events = _read_parquet(spark, [file.data for file in files])
     deleted = (
         spark.read.option("recursiveFileLookup", "true")
         .schema("file_path string, pos bigint")
         .parquet(*(str(file.deletes) for file in files))
         # File names are unique in a lake (they carry a UUID); paths come as URLs here and as paths there.
-        .select(F.element_at(F.split("file_path", "/"), -1).alias("file_name"), F.col("pos").alias("row_index"))
+        .select(
+            F.element_at(F.split("file_path", "/"), -1).alias("file_name"), F.col("pos").alias("row_index")
+        )
     )
     columns = events.columns
     marked = events.select("*", "_metadata.file_name", F.col("_metadata.row_index").alias("row_index"))
@@ -114,7 +115,9 @@ def build_item_stats(pairs: DataFrame, *, partitions: int) -> DataFrame:
     )
 
 
-def build_item_pairs(pairs: DataFrame, *, max_items_per_user: int, neighbours: int, shrink: float) -> DataFrame:
+def build_item_pairs(
+    pairs: DataFrame, *, max_items_per_user: int, neighbours: int, shrink: float
+) -> DataFrame:
     """features.item_pairs: the ``neighbours`` items most alike, by the users who showed interest in both.
 
     similarity = |U_i and U_j| / sqrt(|U_i| |U_j|) * n / (n + shrink),  n = |U_i and U_j|

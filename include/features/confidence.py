@@ -1,6 +1,7 @@
 """Confidence of a user in an item: the one definition, as SQL that Spark and DuckDB both run.
 
-    weight(u, i) = sum over events e of (u, i) with event_at <= cutoff of w(type_e) * 2^(-age_days(e) / half_life_days)
+    weight(u, i) = sum of w(type_e) * 2^(-age_days(e) / half_life_days)
+                   over the events e of (u, i) with event_at <= cutoff
 
 The nightly runs it in Spark over all events, the refresh in DuckDB over the touched users' events; a test
 holds the two to 1e-9. The names of two functions are all that differs (`_MICROS`).
@@ -31,7 +32,7 @@ MAX_EVENT_WEIGHT = 1e6
 
 @dataclass(frozen=True)
 class Confidence:
-    """weights: event type -> weight of one event, None: the event's own `value`.  Other types count nothing."""
+    """weights: event type -> weight of one event, None: the event's own `value`.  Other types are not seen."""
 
     weights: Mapping[str, float | None]
     half_life_days: float
@@ -44,7 +45,11 @@ def confidence_of(events: EventsConfig) -> Confidence:
 
 
 def event_weight_sql(confidence: Confidence, dialect: Dialect = "duckdb") -> str:
-    """Weight of one event before any decay.  Only for types that the domain names: filter first."""
+    """Expression over the columns of raw.events: weight of one event before any decay.
+
+    Null for a type that the domain does not name: filter first. A `value` that is missing or NaN counts 0:
+    the pair is seen but shows no interest.
+    """
     cases = " ".join(
         f"when {_text(name, dialect)} then {_own_value() if weight is None else _number(weight)}"
         for name, weight in confidence.weights.items()
@@ -57,7 +62,6 @@ def decayed_events_sql(events: str, confidence: Confidence, cutoff: datetime, di
     """One row an event up to the cutoff: user_id, item_id, event_at, weight (decayed to the cutoff).
 
     events: a relation, or a subquery in parentheses, with the columns of raw.events.
-    A `value` that is missing or NaN counts 0: the pair is seen but shows no interest.
     """
     types = ", ".join(_text(name, dialect) for name in confidence.weights)
     age = f"({_micros_since_epoch(cutoff)} - {_MICROS[dialect].format(column='event_at')})"
@@ -94,7 +98,8 @@ def user_items_sql(events: str, confidence: Confidence, cutoff: datetime, dialec
 def recent_events_sql(cutoff: datetime, recent_days: float) -> str:
     """Aggregate for `pairs_sql`: events in the ``recent_days`` up to the cutoff, as recent_events."""
     since = _micros_since_epoch(cutoff) - round(recent_days * MICROS_PER_DAY)
-    return f"count(case when {_MICROS['spark'].format(column='event_at')} > {since} then 1 end) as recent_events"
+    event_at = _MICROS["spark"].format(column="event_at")
+    return f"count(case when {event_at} > {since} then 1 end) as recent_events"
 
 
 def _own_value() -> str:

@@ -72,18 +72,20 @@ def build_features(
     tables: Mapping[str, Sequence[str]] | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> FeatureFiles:
-    """Build the feature tables of the events at ``snapshot``, as of each cutoff (naive UTC), in one Spark session.
+    """Build the feature tables of the events at ``snapshot`` as of each cutoff (naive UTC), in one session.
 
-    out: a fresh folder below the lake's data folder, so that a publish can adopt the files; None: one is made up.
+    out: a fresh folder below the lake's data folder, so that a publish can adopt the files; None: one is
+        made up.
     tables: cutoff's name -> tables to build; all four where it is not named.
     environ: passed on to the job; None: this process's.
     Raises DataError without events, NightjarError with the log's last lines when the job fails.
     """
     started = time.monotonic()
-    files = [EventFile(_address(data), delete and _address(delete)) for data, delete in lake.files("raw.events", snapshot)]
+    listed = lake.files("raw.events", snapshot)
+    files = [EventFile(_address(data), deletes and _address(deletes)) for data, deletes in listed]
     events = int(lake.value(f"select count(*) from raw.events at (version => {int(snapshot)})"))
     if not files or not events:
-        raise DataError(f"raw.events holds no event at snapshot {snapshot}; land events and ingest them first")
+        raise DataError(f"raw.events holds no event at snapshot {snapshot}; land events and ingest them")
     folder = out or f"{lake.catalog.data}features/{uuid4().hex}"
     work = settings.runs / "spark" / Path(folder).name
     manifest = Manifest(
@@ -113,8 +115,9 @@ def build_features(
 
 def job_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """``environ`` with what the job needs besides: Java, this Python, this code, loopback."""
-    env = {key: value for key, value in environ.items() if key not in ("SPARK_HOME", "PYTHONDONTWRITEBYTECODE")}
-    return env | {
+    # Another Spark's jars would meet this Spark's Python; imports take twice the time without cached bytecode.
+    unwanted = ("SPARK_HOME", "PYTHONDONTWRITEBYTECODE")
+    return {key: value for key, value in environ.items() if key not in unwanted} | {
         "JAVA_HOME": str(find_java(environ)),
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,

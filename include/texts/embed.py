@@ -39,14 +39,6 @@ class EmbedReport:
     seconds: float
 
 
-@dataclass(frozen=True)
-class ItemEmbeddings:
-    """vectors: float32 (n_items, d), unit length, zeros where is_known is False; d is 0 when none is known."""
-
-    vectors: np.ndarray
-    is_known: np.ndarray
-
-
 def embed_items(
     lake: Lake,
     domain: Domain,
@@ -79,13 +71,18 @@ def embed_items(
     return EmbedReport(n_items, len(seen), embedded, len(seen) - embedded, seconds)
 
 
-def load_embeddings(con: duckdb.DuckDBPyConnection, domain: Domain, item_ids: Sequence[str] | np.ndarray) -> ItemEmbeddings:
-    """The embeddings of the items' current texts, in the order of ``item_ids``; those without one are zeros."""
+def load_embeddings(
+    con: duckdb.DuckDBPyConnection, domain: Domain, item_ids: Sequence[str] | np.ndarray
+) -> np.ndarray | None:
+    """The embeddings of the items' current texts, in the order of ``item_ids``.
+
+    float32 (n_items, d), unit length, a row of zeros for an item without one; None when no item has one.
+    """
     model = find_text_model(domain.text_model)
     ids = np.asarray(item_ids, dtype=str)
     texts = _texts_of(con, domain, ids)
     hashes = [text_hash(text) if text else None for text in texts]
-    wanted = pa.table({"position": pa.array(range(len(ids)), pa.int64()), "text_hash": pa.array(hashes, pa.string())})
+    wanted = _numbered("text_hash", pa.array(hashes, pa.string()))
     with _registered(con, "wanted_texts", wanted):
         found = con.execute(
             "select wanted.position, stored.embedding from wanted_texts as wanted"
@@ -93,9 +90,8 @@ def load_embeddings(con: duckdb.DuckDBPyConnection, domain: Domain, item_ids: Se
             " on stored.text_hash = wanted.text_hash and stored.model = ?",
             [model.key],
         ).to_arrow_table()
-    is_known = np.zeros(len(ids), bool)
     if not found.num_rows:
-        return ItemEmbeddings(np.zeros((len(ids), 0), np.float32), is_known)
+        return None
     flat = found.column("embedding").combine_chunks()
     values = flat.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
     size = len(values) // found.num_rows
@@ -104,11 +100,9 @@ def load_embeddings(con: duckdb.DuckDBPyConnection, domain: Domain, item_ids: Se
             f"features.item_embeddings: embeddings of {model.key} differ in length or are not finite;"
             " expected vectors of one length: delete that model's rows and run again, they are made anew"
         )
-    positions = found.column("position").to_numpy()
     vectors = np.zeros((len(ids), size), np.float32)
-    vectors[positions] = values.reshape(-1, size)
-    is_known[positions] = True
-    return ItemEmbeddings(vectors, is_known)
+    vectors[found.column("position").to_numpy()] = values.reshape(-1, size)
+    return vectors
 
 
 def _read_texts(con: duckdb.DuckDBPyConnection, domain: Domain, items: str) -> Iterator[list[str]]:
@@ -121,7 +115,7 @@ def _read_texts(con: duckdb.DuckDBPyConnection, domain: Domain, items: str) -> I
 
 def _texts_of(con: duckdb.DuckDBPyConnection, domain: Domain, ids: np.ndarray) -> list[str]:
     """Texts of the given items, in their order; "" for one that has no row."""
-    wanted = pa.table({"position": pa.array(range(len(ids)), pa.int64()), "item_id": pa.array(ids, pa.string())})
+    wanted = _numbered("item_id", pa.array(ids, pa.string()))
     fields = ", ".join(f"item.{field}" for field in domain.text_fields)
     with _registered(con, "wanted_items", wanted):
         rows = con.execute(
@@ -199,6 +193,10 @@ def _append(
 
     with _registered(lake.con, "fresh_embeddings", rows):
         return lake.write(append, run_id=run_id, message=f"embed {len(keys)} item texts")
+
+
+def _numbered(name: str, values: pa.Array) -> pa.Table:
+    return pa.table({"position": pa.array(np.arange(len(values))), name: values})
 
 
 @contextmanager

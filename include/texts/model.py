@@ -43,7 +43,8 @@ def find_text_model(name: str) -> TextModel:
     package, distribution = _PACKAGED.get(name, ("", ""))
     spec = importlib.util.find_spec(package) if package else None
     if spec and spec.origin:
-        return TextModel(str(Path(spec.origin).parent / "model"), f"{name}@{distribution}-{version(distribution)}")
+        folder = Path(spec.origin).parent / "model"
+        return TextModel(str(folder), f"{name}@{distribution}-{version(distribution)}")
     return TextModel(name, name)
 
 
@@ -85,7 +86,7 @@ def _digest(folder: Path) -> str:
     """First 12 hexadecimal digits of the sha256 over the weights and how they are put together."""
     weights = sorted(folder.rglob("*.safetensors"))
     if not weights:
-        raise ModelError(f"text_model: {folder} holds no *.safetensors; expected a sentence-transformers model")
+        raise ModelError(f"text_model: no *.safetensors in {folder}; expected a sentence-transformers model")
     digest = hashlib.sha256()
     for path in [*sorted(folder.rglob("*.json")), *weights]:
         with path.open("rb") as file:
