@@ -1,0 +1,96 @@
+"""Reading a group of prepared files as one relation.
+
+Each reader is a SELECT with the columns nj_file (the file's number), nj_row (number in the group, in file
+order), nj_line (a JSON line, else null) and the file's own columns as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from include.ingest.mapping import json_pointer
+from include.lake.catalog import quote
+from include.landing.prepare import PreparedFile
+
+# A longer line is quarantined as line_too_long: rows are read in buffers of a few times this size.
+MAX_LINE_BYTES = 2_000_000
+REJECTS = "nj_rejects"
+REJECT_SCANS = "nj_reject_scans"
+# A character that cannot be in JSON text nor in a clean line: makes DuckDB's CSV reader a line reader.
+_NO_DELIMITER = "chr(7)"
+
+
+def identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def group_key(file: PreparedFile) -> tuple[object, ...]:
+    """Files with the same key can be read by one statement."""
+    return (file.format, file.columns, file.delimiter if file.format == "csv" else "")
+
+
+def reader_sql(files: Sequence[PreparedFile], columns: Sequence[str]) -> tuple[str, list[str]]:
+    """The SELECT over a group of files, and the names of its columns.
+
+    columns: those the mapping reads. JSON lines give exactly these, null where a key is not there; CSV and
+    Parquet give all of the file's, and null for what it lacks.
+    """
+    paths = "[" + ", ".join(quote(str(file.path)) for file in files) + "]"
+    numbers = "[" + ", ".join(str(file.number) for file in files) + "]"
+    place = f"{numbers}[file_index::bigint + 1] as nj_file, row_number() over () as nj_row"
+    if files[0].format == "jsonl":
+        return _jsonl_sql(paths, place, columns), list(columns)
+    own = [name for name, _ in files[0].columns]
+    present = {name.lower() for name in own}
+    absent = [name for name in columns if name.lower() not in present]
+    nulls = [f"null::varchar as {identifier(name)}" for name in absent]
+    if files[0].format == "csv":
+        texts = [identifier(name) for name in own]
+        source = _csv_source(paths, own, files[0].delimiter)
+    else:
+        texts = [_parquet_text(name, type_) for name, type_ in files[0].columns]
+        source = f"read_parquet({paths})"
+    select = ", ".join([place, "null::varchar as nj_line", *texts, *nulls])
+    return f"select {select} from {source}", own
+
+
+def line_source(paths: str) -> str:
+    """Lines as they are, null for an empty one."""
+    return (
+        f"read_csv({paths}, auto_detect=false, header=false, columns={{'nj_line': 'VARCHAR'}},"
+        f" delim={_NO_DELIMITER}, quote='', escape='', comment='', new_line='\\n', {_rejects()})"
+    )
+
+
+def _jsonl_sql(paths: str, place: str, columns: Sequence[str]) -> str:
+    pointers = "[" + ", ".join(json_pointer(column) for column in columns) + "]"
+    values = ", ".join(f"nj_values[{i}] as {identifier(name)}" for i, name in enumerate(columns, start=1))
+    # One parse for all keys; text that is no JSON object would raise, so it is not parsed.
+    extract = f"json_extract_string(case when json_type(nj_json) = 'OBJECT' then nj_json end, {pointers})"
+    return (
+        f"select nj_file, nj_row, nj_line, {values} from ("
+        f" select nj_file, nj_row, nj_line, {extract} as nj_values from ("
+        f"  select {place}, nj_line, case when json_valid(nj_line) then nj_line end as nj_json"
+        f"  from {line_source(paths)}))"
+    )
+
+
+def _csv_source(paths: str, columns: Sequence[str], delimiter: str) -> str:
+    types = ", ".join(f"{quote(name)}: 'VARCHAR'" for name in columns)
+    return (
+        f"read_csv({paths}, auto_detect=false, header=true, columns={{{types}}}, delim={quote(delimiter)},"
+        f" quote='\"', escape='\"', comment='', new_line='\\n', {_rejects()})"
+    )
+
+
+def _rejects() -> str:
+    return (
+        f"store_rejects=true, rejects_table='{REJECTS}', rejects_scan='{REJECT_SCANS}', rejects_limit=0,"
+        f" max_line_size={MAX_LINE_BYTES}"
+    )
+
+
+def _parquet_text(name: str, type_: str) -> str:
+    column = identifier(name)
+    is_nested = type_.startswith(("STRUCT", "MAP")) or type_.endswith("]")
+    return f"{f'to_json({column})' if is_nested else column}::varchar as {column}"

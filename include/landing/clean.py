@@ -1,0 +1,127 @@
+"""One pass over a text file: hash it as it lies, and write it as clean UTF-8 lines.
+
+DuckDB then reads the result set-based, whatever the file went through: gzip, a byte order mark, CRLF,
+NUL bytes and invalid UTF-8. Bytes that are no text are replaced by marks, so that only the rows which hold
+them are quarantined, not the file.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from include.errors import DataError
+
+# Unicode's noncharacters are reserved for marks inside a program: no text that was sent holds them.
+INVALID_UTF8 = "\ufdd0"
+NUL = "\ufdd1"
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class CleanText:
+    """content_hash: sha256 of the file as it lies.  bytes: read from it.  lines: newlines written.
+    has_marks: some bytes were no text."""
+
+    content_hash: str
+    bytes: int
+    lines: int
+    has_marks: bool
+
+
+def _mark(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return INVALID_UTF8, error.end
+
+
+codecs.register_error("nightjar_mark", _mark)
+
+
+def clean_text(source: Path, target: Path, *, is_gzip: bool) -> CleanText:
+    """Write ``source`` to ``target`` as UTF-8 lines that end in a newline, without a byte order mark.
+
+    Memory: a few chunks of 1 MiB.  Raises DataError on a torn or wrong gzip, and on UTF-16 or UTF-32.
+    """
+    digest = hashlib.sha256()
+    size = 0
+
+    def read() -> Iterator[bytes]:
+        nonlocal size
+        with source.open("rb") as stream:
+            while chunk := stream.read(CHUNK_BYTES):
+                digest.update(chunk)
+                size += len(chunk)
+                yield chunk
+
+    lines = 0
+    has_marks = False
+    last = b"\n"
+    raw = _gunzip(read(), source.name) if is_gzip else read()
+    with target.open("wb") as out:
+        for text in _decode(raw, source.name):
+            if "\x00" in text:
+                text = text.replace("\x00", NUL)
+            has_marks = has_marks or INVALID_UTF8 in text or NUL in text
+            chunk = text.encode("utf-8")
+            lines += chunk.count(b"\n")
+            last = chunk[-1:]
+            out.write(chunk)
+        if last != b"\n":
+            out.write(b"\n")
+            lines += 1
+    return CleanText(digest.hexdigest(), size, lines, has_marks)
+
+
+def _gunzip(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
+    """The text of a gzip file, its members one after the other, in pieces of at most 4 chunks: a bomb stays bounded."""
+    stream = zlib.decompressobj(wbits=31)
+    is_open = False
+    try:
+        for chunk in chunks:
+            while chunk:
+                if stream.eof:
+                    chunk = chunk.lstrip(b"\0")  # tape padding between or after members
+                    if not chunk:
+                        break
+                    stream = zlib.decompressobj(wbits=31)
+                is_open = True
+                yield stream.decompress(chunk, 4 * CHUNK_BYTES)
+                chunk = stream.unconsumed_tail or stream.unused_data
+    except zlib.error as error:
+        raise DataError(f"{name} is no whole gzip file: {error}") from error
+    while is_open and not stream.eof and (rest := stream.decompress(b"", 4 * CHUNK_BYTES)):
+        yield rest
+    if is_open and not stream.eof:
+        raise DataError(f"{name} is no whole gzip file: it ends in the middle of its data")
+
+
+def _decode(chunks: Iterator[bytes], name: str) -> Iterator[str]:
+    """UTF-8 text with single newlines; a pair of CR and LF may lie across two chunks."""
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="nightjar_mark")
+    is_first = True
+    held_cr = False
+    for chunk in chunks:
+        if is_first and chunk:
+            if chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                raise DataError(f"{name} is UTF-16 or UTF-32; expected UTF-8")
+            if chunk.startswith(b"\x1f\x8b"):
+                raise DataError(f"{name} is a gzip file; expected a name that ends in .gz")
+            chunk = chunk.removeprefix(codecs.BOM_UTF8)
+            is_first = False
+        text = decoder.decode(chunk)
+        if held_cr:
+            text = "\r" + text
+        held_cr = text.endswith("\r")
+        if held_cr:
+            text = text[:-1]
+        if "\r" in text:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        if text:
+            yield text
+    rest = decoder.decode(b"", final=True) + ("\n" if held_cr else "")
+    if rest:
+        yield rest
