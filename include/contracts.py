@@ -336,6 +336,15 @@ _TABLES = (
     ),
     Table(
         "ops",
+        "properties",
+        "property of the lake",
+        _columns(
+            ("name", "VARCHAR", "'domain': the domain whose rows the lake holds"),
+            ("value", "VARCHAR", "its value"),
+        ),
+    ),
+    Table(
+        "ops",
         "fence",
         "lock",
         _columns(

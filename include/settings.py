@@ -6,6 +6,7 @@ Everything else gets paths, instants and seeds passed in.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,12 +27,14 @@ class Settings:
     lake: catalog of the lake (``NIGHTJAR_LAKE``): ``sqlite:PATH`` or ``postgres:LIBPQ-STRING``,
         optionally followed by ``;data=PATH`` where PATH may be an ``s3://`` address.
     spark_master: ``NIGHTJAR_SPARK_MASTER``.
+    extensions: where set-up installed DuckDB's extensions (``NIGHTJAR_DUCKDB_EXTENSIONS``).
     """
 
     home: Path
     config: Path
     lake: str
     spark_master: str
+    extensions: Path
 
     @property
     def landing(self) -> Path:
@@ -82,6 +85,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         config=_config_path(env.get("NIGHTJAR_CONFIG") or "movies"),
         lake=lake,
         spark_master=env.get("NIGHTJAR_SPARK_MASTER") or "local[*]",
+        extensions=Path(
+            env.get("NIGHTJAR_DUCKDB_EXTENSIONS") or Path(sys.prefix) / "share" / "nightjar" / "duckdb_extensions"
+        ),
     )
 
 

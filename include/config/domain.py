@@ -108,6 +108,7 @@ class Domain:
     text_model: str
     consumed: str
     list_size: int
+    segment_by: str | None
     quality: QualityLimits
     evaluation: EvaluationConfig
     refresh: RefreshConfig
@@ -148,6 +149,8 @@ def load_domain(path: Path) -> Domain:
         text_model=keys.text("text_model", "sentence-transformers/all-MiniLM-L6-v2"),
         consumed=_consumed(keys),
         list_size=keys.integer("list_size", 50, least=1, most=1000),
+        # Newcomers of a known segment get that segment's popular items; without it, everyone's.
+        segment_by=_optional_text(keys, "segment_by"),
         quality=_quality(keys.section("quality")),
         evaluation=_evaluation(keys.section("evaluation")),
         refresh=_refresh(keys.section("refresh")),
@@ -157,6 +160,10 @@ def load_domain(path: Path) -> Domain:
     sources.done()
     keys.done()
     return domain
+
+
+def _optional_text(keys: Keys, key: str) -> str | None:
+    return keys.text(key) if keys.get(key) is not None else None
 
 
 def _source(sources: Keys, kind: str, base: Path) -> SourceConfig:

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-
-import duckdb
 
 from include.settings import Settings
 
 ALIAS = "nightjar"
-# DuckDB's name of an extension -> the wheel that carries it, so that nothing is fetched at run time.
-_WHEELS = {
-    "ducklake": "duckdb_extension_ducklake",
-    "sqlite": "duckdb_extension_sqlite_scanner",
-    "postgres": "duckdb_extension_postgres_scanner",
-}
 
 
 @dataclass(frozen=True)
@@ -65,28 +55,12 @@ def find_catalog(settings: Settings) -> Catalog:
     return Catalog(kind, target, data.rstrip("/") + "/")
 
 
-def install_extensions(catalog: Catalog, folder: Path) -> None:
-    """Put the extensions that the wheels carry where DuckDB looks for them.
-
-    A client of another DuckDB version finds none there and downloads its own when it runs attach.sql.
-    """
-    platform = duckdb.sql("pragma platform").fetchone()
-    assert platform is not None
-    target = folder / f"v{duckdb.__version__}" / platform[0]
-    for name in catalog.extensions:
-        package = Path(str(import_module(_WHEELS[name]).__file__)).parent
-        for source in package.rglob("*.duckdb_extension"):
-            installed = target / source.name
-            if installed.exists() and installed.stat().st_size == source.stat().st_size:
-                continue
-            target.mkdir(parents=True, exist_ok=True)
-            partial = installed.with_suffix(f".{os.getpid()}.tmp")
-            partial.write_bytes(source.read_bytes())
-            partial.replace(installed)
-
-
 def extension_statements(catalog: Catalog, folder: Path) -> list[str]:
-    """Statements that load the extensions from ``folder``; ``install`` of one that is there does nothing."""
+    """Statements that load the extensions from ``folder``, where set-up put them.
+
+    ``install`` of one that is there does nothing, so that nothing is fetched at run time; a client of
+    another DuckDB version finds none of its own there and downloads it when it runs attach.sql.
+    """
     statements = [f"set extension_directory = {quote(str(folder))}"]
     for name in catalog.extensions:
         statements += [f"install {name}", f"load {name}"]
@@ -99,7 +73,7 @@ def attach_script(settings: Settings) -> str:
     lines = [
         "-- Attaches the lake read-only as `nightjar`. Written by Nightjar; do not edit.",
         "-- select * from nightjar.serving.recommendations;",
-        *extension_statements(catalog, settings.lake_dir / "extensions"),
+        *extension_statements(catalog, settings.extensions),
         catalog.attach(read_only=True, secrets=False).replace("attach ", "attach if not exists ", 1),
     ]
     return "\n".join(line if line.startswith("--") else line + ";" for line in lines) + "\n"

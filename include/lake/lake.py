@@ -20,7 +20,6 @@ from include.lake.catalog import (
     attach_script,
     extension_statements,
     find_catalog,
-    install_extensions,
     quote,
 )
 from include.lake.lock import writer_lock
@@ -142,14 +141,11 @@ def open_lake(settings: Settings, *, read_only: bool = False, snapshot: int | No
     is_new = catalog.kind == "sqlite" and not Path(catalog.target).exists()
     if read_only and is_new:
         raise LakeError(f"no lake at {catalog.target}; run `make nightly` first")
-    extensions = settings.lake_dir / "extensions"
     if not read_only:
         settings.make_folders()
         Path(catalog.data).mkdir(parents=True, exist_ok=True) if "://" not in catalog.data else None
-    install_extensions(catalog, extensions)
     con = _connect(settings)
-    for statement in extension_statements(catalog, extensions):
-        con.execute(statement)
+    _load_extensions(con, catalog, settings.extensions)
     # Two processes that make the same catalog at the same instant would both write its first rows.
     if read_only:
         _attach(con, catalog, read_only, snapshot)
@@ -177,6 +173,14 @@ def _connect(settings: Settings) -> duckdb.DuckDBPyConnection:
     )
     con.execute("set timezone = 'UTC'")
     return con
+
+
+def _load_extensions(con: duckdb.DuckDBPyConnection, catalog: Catalog, folder: Path) -> None:
+    for statement in extension_statements(catalog, folder):
+        try:
+            con.execute(statement)
+        except duckdb.Error as error:
+            raise LakeError(f"DuckDB cannot '{statement}': {error}; run `make setup`") from error
 
 
 def _attach(con: duckdb.DuckDBPyConnection, catalog: Catalog, read_only: bool, snapshot: int | None) -> None:

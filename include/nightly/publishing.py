@@ -1,0 +1,127 @@
+"""The last stages of a nightly: the one commit that readers see, and the report of the run."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import Any
+
+import duckdb
+
+from include.lake.lake import Lake, adopt_files, open_lake
+from include.nightly.training import as_json
+from include.publish.catch_up import catch_up
+from include.publish.publish import Publication, close_publication, open_publication, replace_set
+from include.publish.staged import staged_relations
+from include.recommender.storage import load_recommender
+from include.runs.run import Run, metered
+from include.settings import utc_now
+
+log = logging.getLogger(__name__)
+
+
+def publish(run: Run) -> None:
+    """Swap the staged set in: lists, features, model and figures in one commit.
+
+    Doing it again for the same features changes nothing, so that a task killed after its commit may rerun.
+    """
+    with metered(run, "publish") as meter, open_lake(run.settings) as lake:
+        features: dict[str, list[str]] = run.recorded("build_features")["files"]
+        if _is_published(lake, features):
+            log.info("this set is published already")
+            return
+        trained = run.recorded("train")
+        recommender = load_recommender(run.settings.models / trained["artifact"], trained["checksum"])
+        published_at = utc_now()
+
+        def work(con: duckdb.DuckDBPyConnection) -> tuple[Publication, int]:
+            began = run.recorded("ingest")
+            publication = open_publication(
+                con,
+                kind="nightly",
+                as_of=began["as_of"],
+                published_at=published_at,
+                model_version=trained["model_version"],
+                run_id=run.run_id,
+                events_snapshot=began["snapshot"],
+            )
+            replace_set(con, staged_relations(run.parquet), publication)
+            for table, files in features.items():
+                adopt_files(con, f"features.{table}", files)
+            caught_up = catch_up(lake, run.domain, recommender, publication, began["as_of"])
+            if caught_up.users:
+                log.info("listed %d users again for what came since the cut-off", caught_up.users)
+            _write_model_version(con, run, trained, began, published_at)
+            _write_evaluations(con, run, published_at)
+            users, rows = con.execute(
+                "select count(distinct user_id), count(*) from serving.recommendations"
+            ).fetchone()  # type: ignore[misc]
+            close_publication(con, publication, users, rows)
+            return publication, rows
+
+        publication, rows = lake.write(work, run_id=run.run_id, message="nightly publication")
+        meter.rows_in = sum(run.recorded("rank_candidates")["rows"].values())
+        meter.rows_out = rows
+        meter.values = {"publication_id": publication.publication_id}
+
+
+def _is_published(lake: Lake, features: dict[str, list[str]]) -> bool:
+    live = {data for data, _ in lake.files("features.user_items")}
+    return bool(live & set(features["user_items"]))
+
+
+def _write_model_version(
+    con: duckdb.DuckDBPyConnection, run: Run, trained: dict[str, Any], began: dict[str, Any], at: datetime
+) -> None:
+    con.execute("delete from ops.model_versions where model_version = ?", [trained["model_version"]])
+    con.execute(
+        "insert into ops.model_versions values (?, 'champion', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            trained["model_version"],
+            at,
+            began["as_of"],
+            began["snapshot"],
+            trained["git_revision"],
+            as_json(trained["parameters"]),
+            as_json(trained["metrics"]),
+            trained["artifact"],
+            trained["checksum"],
+            run.run_id,
+        ],
+    )
+
+
+def _write_evaluations(con: duckdb.DuckDBPyConnection, run: Run, at: datetime) -> None:
+    judged = run.recorded("evaluate")
+    con.execute("delete from ops.evaluations where run_id = ?", [run.run_id])
+    if judged["evaluations"]:
+        con.executemany(
+            "insert into ops.evaluations values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [[run.run_id, at, judged["split_at"], *row] for row in judged["evaluations"]],
+        )
+
+
+def report(run: Run) -> None:
+    """Keep what each stage cost in ops.stages."""
+    stages = run.stages()
+    with open_lake(run.settings) as lake:
+
+        def work(con: duckdb.DuckDBPyConnection) -> None:
+            con.execute("delete from ops.stages where run_id = ?", [run.run_id])
+            con.executemany(
+                "insert into ops.stages values (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    [
+                        run.run_id,
+                        stage["stage"],
+                        stage["rows_in"],
+                        stage["rows_out"],
+                        stage["seconds"],
+                        stage["peak_rss_bytes"],
+                        stage["finished_at"],
+                    ]
+                    for stage in stages
+                ],
+            )
+
+        lake.write(work, run_id=run.run_id, message="cost of the run")

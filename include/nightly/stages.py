@@ -1,0 +1,215 @@
+"""The stages of a nightly, in the order of the data; dags/nightly_recommendations.py calls them.
+
+Each takes the run, reads what earlier stages recorded, and records what it did and cost. Between `ingest` and
+`publish` the lake is only read, as of the one snapshot that `ingest` found.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from include.config.domain import Domain, load_domain
+from include.errors import DataError
+from include.features.histories import load_training
+from include.features.spark import build_features as run_spark
+from include.ingest.ingest import ingest_pending
+from include.lake.catalog import quote
+from include.lake.lake import Lake, open_lake
+from include.nightly.training import evaluate_model, fit_model
+from include.publish.consumed import consumed_relation
+from include.publish.staged import staged_relations, write_staged_set
+from include.quality.gates import run_input_gate, run_output_gate
+from include.quality.report import save_results
+from include.recommender.storage import load_recommender
+from include.recommender.training import TrainingData
+from include.runs.run import Run, metered
+from include.settings import load_settings, utc_now
+from include.texts.embed import embed_items
+
+log = logging.getLogger(__name__)
+AS_OF = "as_of"  # name of the cut-off that the features are built for
+
+
+def open_run(run_id: str, domain: str | None = None) -> Run:
+    """The run of that id.  domain: a domain file's name in place of NIGHTJAR_CONFIG's."""
+    import os
+
+    settings = load_settings({**os.environ, "NIGHTJAR_CONFIG": domain} if domain else None)
+    return Run(run_id, settings, load_domain(settings.config))
+
+
+def ingest(run: Run, as_of: datetime | None, interval_end: datetime | None) -> None:
+    """Take in what has landed, then fix the run's cut-off and snapshot.
+
+    as_of: given cut-off; None: the newest event (clock: data), or interval_end or now (clock: wall).
+    Raises DataError when no event lies before the cut-off: there is nothing to publish.
+    """
+    with metered(run, "ingest") as meter, open_lake(run.settings) as lake:
+        claim_domain(lake, run)
+        report = ingest_pending(
+            lake,
+            run.domain,
+            run.settings,
+            run_id=run.run_id,
+            ingested_at=utc_now(),
+            progress=lambda kind: log.info("%s", kind),
+        )
+        cut_off = as_of or _clock(lake, run.domain, interval_end)
+        events = lake.value("select count(*) from raw.events where event_at <= ?::timestamp", [cut_off])
+        if not events:
+            raise DataError(
+                f"no event up to {cut_off}: nothing landed in {run.settings.landing / 'events'} was accepted"
+                " (see raw.quarantine); the run stops here and the live set stays as it is"
+            )
+        meter.rows_in, meter.rows_out = report.rows_in, report.accepted
+        meter.values = {"as_of": cut_off, "snapshot": lake.snapshot(), "events": events}
+
+
+def claim_domain(lake: Lake, run: Run) -> None:
+    """Refuse to mix two domains in one lake.  Raises DataError naming both."""
+    name = run.domain.name
+    held = lake.value("select value from ops.properties where name = 'domain'")
+    if held is None:
+        lake.write(
+            lambda con: con.execute("insert into ops.properties values ('domain', ?)", [name]),
+            run_id=run.run_id,
+            message=f"lake of domain {name}",
+        )
+    elif held != name:
+        raise DataError(
+            f"the lake below {run.settings.home} holds domain '{held}', this run is for '{name}'"
+            f" ({run.domain.file.name}); give each domain a NIGHTJAR_HOME of its own"
+        )
+
+
+def _clock(lake: Lake, domain: Domain, interval_end: datetime | None) -> datetime:
+    if domain.clock == "wall":
+        return interval_end or utc_now()
+    newest = lake.value("select max(event_at) from raw.events")
+    if newest is None:
+        raise DataError("raw.events is empty: no event was accepted yet (see ops.ingests and raw.quarantine)")
+    return newest
+
+
+def gate_input(run: Run) -> None:
+    """Check raw.* before anything is learned from it.  Raises GateError; the results are kept either way."""
+    began = run.recorded("ingest")
+    with metered(run, "gate_input") as meter, open_lake(run.settings) as lake:
+        report = run_input_gate(
+            lake,
+            run.domain,
+            run_id=run.run_id,
+            as_of=began["as_of"],
+            checked_at=utc_now(),
+            docs=run.settings.reports / "data_docs" / "input",
+        )
+        lake.write(lambda con: save_results(con, [report]), run_id=run.run_id, message="input gate")
+        meter.rows_in, meter.rows_out = began["events"], len(report.findings)
+        report.raise_for_failures()
+
+
+def build_features(run: Run) -> None:
+    """Spark: user × item confidence, statistics and co-visitation as of the cut-off, as Parquet."""
+    began = run.recorded("ingest")
+    with metered(run, "build_features") as meter, open_lake(run.settings, read_only=True) as lake:
+        built = run_spark(
+            lake,
+            run.domain,
+            run.settings,
+            run_id=run.run_id,
+            snapshot=began["snapshot"],
+            cutoffs={AS_OF: began["as_of"]},
+        )
+        tables = built.tables[AS_OF]
+        meter.rows_in, meter.rows_out = built.events, sum(table.rows for table in tables.values())
+        meter.values = {"files": {name: list(table.files) for name, table in tables.items()}}
+
+
+def embed_texts(run: Run) -> None:
+    """Embed the item texts that were never embedded before."""
+
+    def told(done: int, total: int) -> None:
+        log.info("%d of %d new texts embedded", done, total)
+
+    with metered(run, "embed_texts") as meter, open_lake(run.settings) as lake:
+        report = embed_items(lake, run.domain, run_id=run.run_id, embedded_at=utc_now(), progress=told)
+        meter.rows_in, meter.rows_out = report.texts, report.embedded
+        meter.values = {"embedded": report.embedded, "cached": report.cached}
+
+
+def train(run: Run) -> None:
+    """Fit the challenger on everything up to the cut-off and keep it with its checksum."""
+    with metered(run, "train") as meter:
+        training = _training(run)
+        meter.rows_in = len(training.events)
+        meter.values = fit_model(run, training)
+        meter.rows_out = training.n_items
+
+
+def evaluate(run: Run) -> None:
+    """Judge the pipeline on a global time split: trained before, tested after."""
+    with metered(run, "evaluate") as meter:
+        training = _training(run)
+        meter.rows_in = len(training.events)
+        meter.values = evaluate_model(run, training)
+        meter.rows_out = len(meter.values["evaluations"])
+
+
+def rank_candidates(run: Run) -> None:
+    """Retrieve, blend, rank and explain for every user: the staged set."""
+    trained = run.recorded("train")
+    with metered(run, "rank_candidates") as meter:
+        training = _training(run)
+        model = load_recommender(run.settings.models / trained["artifact"], trained["checksum"])
+        current = model.with_catalogue(training.catalogue)
+        rows = write_staged_set(run.parquet, current, training.user_ids, training.histories, log.info)
+        meter.rows_in, meter.rows_out = training.n_users, sum(rows.values())
+        meter.values = {"rows": rows, "users": training.n_users}
+
+
+def audit(run: Run) -> None:
+    """Check the staged set before readers can see it.  Raises GateError; the set is kept for inspection."""
+    began, ranked = run.recorded("ingest"), run.recorded("rank_candidates")
+    with metered(run, "audit") as meter, open_lake(run.settings) as lake:
+        user_items = _features(run, "user_items")
+        report = run_output_gate(
+            lake,
+            run.domain,
+            {**staged_views(run), "consumed": consumed_relation(run.domain, user_items, began["as_of"])},
+            run_id=run.run_id,
+            as_of=began["as_of"],
+            checked_at=utc_now(),
+            docs=run.settings.reports / "data_docs" / "output",
+        )
+        lake.write(lambda con: save_results(con, [report]), run_id=run.run_id, message="output gate")
+        meter.rows_in, meter.rows_out = sum(ranked["rows"].values()), len(report.findings)
+        report.raise_for_failures()
+
+
+def staged_views(run: Run) -> dict[str, str]:
+    """The staged tables with the columns that the publish adds, as the gate wants them."""
+    added = {"recommendations": "'' as model_version, timestamp '1970-01-01' as generated_at, "}
+    return {
+        name: f"(select *, {added.get(name, '')}'' as publication_id from {relation})"
+        for name, relation in staged_relations(run.parquet).items()
+    }
+
+
+def _training(run: Run) -> TrainingData:
+    began = run.recorded("ingest")
+    # Embeddings were added after the snapshot; everything else is read as of it.
+    with open_lake(run.settings, read_only=True) as lake:
+        return load_training(
+            lake.con,
+            run.domain,
+            began["as_of"],
+            user_items=_features(run, "user_items"),
+            item_stats=_features(run, "item_stats"),
+            snapshot=began["snapshot"],
+        )
+
+
+def _features(run: Run, table: str) -> str:
+    files = run.recorded("build_features")["files"][table]
+    return f"read_parquet([{', '.join(quote(file) for file in files)}])"

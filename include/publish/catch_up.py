@@ -1,0 +1,138 @@
+"""A publish never forgets: what refreshes wrote since the run's cut-off goes into the new set before it is seen."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import duckdb
+
+from include.config.domain import Domain
+from include.lake.lake import Lake
+from include.publish.consumed import consumed_relation
+from include.publish.publish import Publication
+from include.quality.gates import run_touched_output_gate
+from include.recommender.model import Recommender
+from include.refresh.pairs import add_events
+from include.refresh.relist import ITEMS, USERS, Relisted, find_relisted, relist
+
+EVENTS = "caught_up_events"
+CHANGED = "caught_up_items"
+
+
+def catch_up(
+    lake: Lake, domain: Domain, recommender: Recommender, publication: Publication, published_as_of: datetime
+) -> Relisted:
+    """Fold in what came after the run's snapshot or cut-off, inside the publishing transaction.
+
+    publication.events_snapshot: the run's snapshot; published_as_of: the run's cut-off. Events that only a
+    nightly ingested and that lie after a cut-off in the past stay out, so that a backfill gives its own day.
+    """
+    con = lake.con
+    _find_events(con, publication.events_snapshot, published_as_of)
+    newest = con.execute(f"select max(event_at) from {EVENTS}").fetchone()
+    as_of = max(published_as_of, newest[0]) if newest and newest[0] else published_as_of
+    _find_items(con, publication.events_snapshot, published_as_of, as_of)
+    users, items = find_relisted(con, EVENTS, CHANGED)
+    if not users and not items:
+        return Relisted(0, 0, 0)
+    if newest and newest[0]:
+        add_events(con, EVENTS, domain.events, as_of)
+    done = relist(con, recommender, domain, publication, as_of)
+    check_touched(lake, domain, publication, as_of)
+    return done
+
+
+def check_touched(lake: Lake, domain: Domain, publication: Publication, as_of: datetime) -> None:
+    """Audit the lists just written again.  Raises GateError, which rolls the transaction back."""
+    run_touched_output_gate(
+        lake,
+        domain,
+        {
+            "recommendations": f"(select * from serving.recommendations semi join {USERS} using (user_id))",
+            "candidates": f"(select * from serving.candidates semi join {USERS} using (user_id))",
+            "consumed": consumed_relation(
+                domain, f"(select * from features.user_items semi join {USERS} using (user_id))", as_of
+            ),
+            "users": USERS,
+        },
+        run_id=publication.run_id,
+        as_of=as_of,
+        checked_at=publication.published_at,
+    ).raise_for_failures()
+
+
+def _find_events(con: duckdb.DuckDBPyConnection, snapshot: int, as_of: datetime) -> None:
+    """Events of batches that came after the snapshot, and refreshes' events after the cut-off."""
+    con.execute(
+        f"""
+        create or replace temp table caught_up_batches as
+        with since_snapshot as (
+            select batch_id from ops.ingests where source = 'events'
+            except
+            select batch_id from ops.ingests at (version => {int(snapshot)})
+        ),
+        refreshed as (
+            select ingests.batch_id
+            from ops.ingests as ingests
+            semi join serving.publications as publications
+                on ingests.run_id = publications.run_id and publications.kind = 'refresh'
+            where ingests.source = 'events' and ingests.last_event_at > $as_of::timestamp
+        )
+        select
+            ingests.batch_id,
+            ingests.batch_id in (select batch_id from since_snapshot) as is_since_snapshot,
+            min(ingests.first_event_at) as first_event_at
+        from ops.ingests as ingests
+        where ingests.batch_id in (select batch_id from since_snapshot union select batch_id from refreshed)
+        group by ingests.batch_id
+        """,
+        {"as_of": as_of},
+    )
+    row = con.execute("select min(first_event_at) from caught_up_batches").fetchone()
+    oldest = row[0] if row else None
+    con.execute(f"create or replace temp table {EVENTS} as select * from raw.events limit 0")
+    if oldest is not None:
+        # The literal bound lets the lake skip all days before it.
+        con.execute(
+            f"""
+            insert into {EVENTS}
+            select events.*
+            from raw.events as events
+            inner join caught_up_batches as batches using (batch_id)
+            where
+                events.event_at >= timestamp '{oldest}'
+                and (batches.is_since_snapshot or events.event_at > $as_of::timestamp)
+            """,
+            {"as_of": as_of},
+        )
+
+
+def _find_items(con: duckdb.DuckDBPyConnection, snapshot: int, before: datetime, as_of: datetime) -> None:
+    """Items that came or changed since the snapshot, and those whose availability changed in between."""
+    con.execute(
+        f"""
+        create or replace temp table {CHANGED} as
+        select item_id from raw.items
+        where batch_id in (
+            select batch_id from ops.ingests where source = 'items'
+            except
+            select batch_id from ops.ingests at (version => {int(snapshot)})
+        )
+        union
+        {flipped_items_sql()}
+        """,
+        {"before": before, "as_of": as_of},
+    )
+
+
+def flipped_items_sql() -> str:
+    """Items whose availability changed after $before and up to $as_of."""
+    return """
+        select item_id from raw.items
+        where
+            (available_from > $before::timestamp and available_from <= $as_of::timestamp)
+            or (available_to > $before::timestamp and available_to <= $as_of::timestamp)
+    """
+
+
+__all__ = ["CHANGED", "EVENTS", "ITEMS", "USERS", "catch_up", "check_touched", "flipped_items_sql"]

@@ -1,0 +1,123 @@
+"""Publications: the statements that change what readers see, for use inside one ``Lake.write``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+import pyarrow as pa
+
+from include.contracts import TABLES
+from include.publish.tables import ADDED
+
+KINDS = ("nightly", "refresh", "rollback")
+SET = ("recommendations", "candidates", "similar_items", "popular_items")
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What one commit publishes.  as_of: cut-off of the events in it.  snapshot: lake snapshot they came from."""
+
+    publication_id: str
+    kind: str
+    as_of: datetime
+    published_at: datetime
+    model_version: str
+    run_id: str
+    events_snapshot: int
+
+
+def open_publication(
+    con: duckdb.DuckDBPyConnection,
+    *,
+    kind: str,
+    as_of: datetime,
+    published_at: datetime,
+    model_version: str,
+    run_id: str,
+    events_snapshot: int,
+) -> Publication:
+    """A publication with the next number, so that ids of later ones sort after those of earlier ones."""
+    row = con.execute(
+        "select publication_id from serving.publications order by publication_id desc"
+    ).fetchone()
+    number = int(re.match(r"\d+", row[0])[0]) + 1 if row else 1  # type: ignore[index]
+    name = f"{number:08d}-{kind}-{as_of:%Y%m%dT%H%M%S}"
+    return Publication(name, kind, as_of, published_at, model_version, run_id, events_snapshot)
+
+
+def close_publication(
+    con: duckdb.DuckDBPyConnection, publication: Publication, users: int, rows: int
+) -> None:
+    """Enter the publication in serving.publications."""
+    con.execute(
+        "insert into serving.publications by name select ? as publication_id, ? as kind, ?::timestamp as as_of,"
+        " ?::timestamp as published_at, ? as model_version, ? as users, ? as rows, ? as run_id,"
+        " ? as events_snapshot",
+        [
+            publication.publication_id,
+            publication.kind,
+            publication.as_of,
+            publication.published_at,
+            publication.model_version,
+            users,
+            rows,
+            publication.run_id,
+            publication.events_snapshot,
+        ],
+    )
+
+
+def replace_set(
+    con: duckdb.DuckDBPyConnection, relations: Mapping[str, str], publication: Publication
+) -> None:
+    """Put a staged set in the place of the live one.  relations: table name -> relation of its rows."""
+    for name in SET:
+        con.execute(f"delete from serving.{name}")
+        _insert(con, name, relations[name], publication)
+
+
+def replace_lists(
+    con: duckdb.DuckDBPyConnection,
+    recommendations: pa.Table,
+    candidates: pa.Table,
+    users: str,
+    publication: Publication,
+) -> None:
+    """Put new lists in the place of those of some users.  users: relation with their user_id."""
+    for name, rows in (("recommendations", recommendations), ("candidates", candidates)):
+        con.execute(f"delete from serving.{name} where user_id in (select user_id from {users})")
+        con.register("new_rows", rows)
+        _insert(con, name, "new_rows", publication)
+        con.unregister("new_rows")
+
+
+def replace_similar(
+    con: duckdb.DuckDBPyConnection, similar: pa.Table, items: str, publication: Publication
+) -> None:
+    """Put new neighbours in the place of those of some items.  items: relation with their item_id."""
+    con.execute(f"delete from serving.similar_items where item_id in (select item_id from {items})")
+    con.register("new_rows", similar)
+    _insert(con, "similar_items", "new_rows", publication)
+    con.unregister("new_rows")
+
+
+def _insert(con: duckdb.DuckDBPyConnection, name: str, relation: str, publication: Publication) -> None:
+    table = TABLES[f"serving.{name}"]
+    added = {
+        "model_version": publication.model_version,
+        "publication_id": publication.publication_id,
+        "generated_at": publication.as_of,
+    }
+    given = [column for column in ADDED if column in table.column_names]
+    values = ", ".join(
+        f"?::{'timestamp' if column == 'generated_at' else 'varchar'} as {column}" for column in given
+    )
+    # Sorted, so that one user's rows lie together and a reader skips all other row groups.
+    con.execute(
+        f"insert into {table.path} by name select *, {values} from {relation} order by 1, 2",
+        [added[column] for column in given],
+    )
