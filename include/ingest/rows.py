@@ -33,42 +33,41 @@ def rows_sql(
     fields = FIELDS[kind]
     source = domain.sources[kind]
     given = field_expressions(source)
-    texts = ", ".join(
+    landed = ", ".join(
         f"({given[field]})::varchar as t_{field}" if field in given else f"null::varchar as t_{field}"
         for field in fields
     )
     rules = " ".join(f"when {rule.when} then {quote(rule.reason)}" for rule in source.reject)
     whole = ", ".join(f"{identifier(name)} := {identifier(name)}" for name in columns)
-    # The row as it came: the line, or the columns as a JSON object under their own names.
+    trimmed = ", ".join(f"{text_sql(f't_{field}')} as s_{field}" for field in fields)
     values = ", ".join(f"{_typed(field)} as {field}" for field in fields)
     reasons = " ".join(
         f"when {condition} then {reason}" for condition, reason in _reasons(domain, kind, ingested_at)
     )
     marks = _marks(columns) if has_marks else "null"
+    # The row as it came: the line, or the columns as a JSON object under their own names.
+    raw = f"left(coalesce(nj_line, to_json(nj_columns)::varchar), {MAX_RAW_CHARS})"
     return f"""
 with landed as ({reader}),
 mapped as (
     select nj_file, nj_row, nj_line, struct_pack({whole}) as nj_columns, {marks} as nj_mark,
-        case {rules or "when false then null"} end as nj_rule, {texts}
+        case {rules or "when false then null"} end as nj_rule, {landed}
     from landed
 ),
-typed as (select nj_file, nj_row, nj_line, nj_columns, nj_mark, nj_rule, t_{", t_".join(fields)}, {values} from mapped),
+trimmed as (select *, {trimmed} from mapped),
+typed as (select *, {values} from trimmed),
 judged as (select *, case {reasons} end as reason from typed)
-select nj_file, nj_row, reason,
-    case when reason is not null then left(coalesce(nj_line, to_json(nj_columns)::varchar), {MAX_RAW_CHARS}) end as raw,
-    {", ".join(fields)}
+select nj_file, nj_row, reason, case when reason is not null then {raw} end as raw, {", ".join(fields)}
 from judged"""
 
 
 def _typed(field: str) -> str:
-    text = f"t_{field}"
+    text = f"s_{field}"
     if field in _INSTANTS:
-        return instant_sql(text_sql(text))
+        return instant_sql(text)
     if field == "value":
-        return number_sql(text_sql(text))
-    if field in ("user_id", "item_id", "event_id"):
-        return id_sql(text)
-    return text_sql(text)
+        return number_sql(text)
+    return id_sql(text) if field in ("user_id", "item_id", "event_id") else text
 
 
 def _marks(columns: Sequence[str]) -> str:
@@ -94,7 +93,7 @@ def _reasons(domain: Domain, kind: str, ingested_at: datetime) -> list[tuple[str
         ("nj_rule is not null", "nj_rule"),
     ]
     for field in REQUIRED[kind]:
-        blank = field if field not in _INSTANTS else text_sql(f"t_{field}")
+        blank = f"s_{field}" if field in _INSTANTS else field
         found.append((f"{blank} is null", quote(f"missing_{field}")))
     for field in fields:
         limit, reason = (
@@ -120,19 +119,18 @@ def _reasons(domain: Domain, kind: str, ingested_at: datetime) -> list[tuple[str
 def _event_reasons(config: EventsConfig, latest: datetime) -> list[tuple[str, str]]:
     types = ", ".join(quote(name) for name in config.types)
     valued = ", ".join(quote(kind.name) for kind in config.types.values() if kind.weight is None)
-    number = text_sql("t_value")
     found = [
         (f"event_type not in ({types})", _detail("unknown_event_type", "event_type")),
         ("event_at is null", _detail("bad_event_at", "event_at")),
         (f"event_at < {_literal(config.earliest)}", "'before_earliest: ' || event_at"),
         (f"event_at > {_literal(latest)}", "'future: ' || event_at"),
         (
-            f"{number} is not null and (value is null or not isfinite(value) or abs(value) > {MAX_VALUE:g})",
+            f"s_value is not null and (value is null or not isfinite(value) or abs(value) > {MAX_VALUE:g})",
             _detail("bad_value", "value"),
         ),
     ]
     if valued:
-        found.append((f"event_type in ({valued}) and {number} is null", quote("missing_value")))
+        found.append((f"event_type in ({valued}) and s_value is null", quote("missing_value")))
     return found
 
 
