@@ -1,0 +1,63 @@
+"""The operator that builds a part of the dbt project on the lake."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cosmos.config import ProfileConfig
+from cosmos.constants import InvocationMode
+from cosmos.operators.local import DbtBuildLocalOperator
+
+from include.lake.catalog import find_catalog
+from include.settings import Settings, load_settings
+from include.transforms.dbt import PROJECT, dbt_environment, dbt_folder, dbt_writes
+
+
+def _profile(target: str) -> ProfileConfig:
+    return ProfileConfig(
+        profile_name="nightjar", target_name=target, profiles_yml_filepath=PROJECT / "profiles.yml"
+    )
+
+
+class LakeDbtBuildOperator(DbtBuildLocalOperator):
+    """Run and test the selected models in this process, as the lake's one writer meanwhile.
+
+    select: dbt selections, such as ``["path:models/marts"]``.
+    One task for many models: each task of its own would cost seconds more than the model takes. Cosmos still
+    registers an asset for each model that the build wrote. Settings are read when the task runs, not when the
+    DAG is parsed.
+    """
+
+    def __init__(self, *, select: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(
+            project_dir=str(PROJECT),
+            # The catalog's kind names the target; which one is known when the task runs.
+            profile_config=_profile("sqlite"),
+            invocation_mode=InvocationMode.DBT_RUNNER,
+            install_deps=False,
+            should_store_compiled_sql=False,
+            # Unit tests need no lake and run with the tests of the code.
+            dbt_cmd_flags=["--exclude-resource-type", "unit_test"],
+            select=" ".join(select),
+            **kwargs,
+        )
+
+    def run_command(self, *args: Any, **kwargs: Any) -> Any:
+        settings = load_settings()
+        self.profile_config = _profile(find_catalog(settings).kind)
+        # The parse of the last run, so that this one only reads what changed.
+        self.cache_dir = dbt_folder(settings) / "cosmos"
+        self.cache_dir.mkdir(parents=True, exist_ok=True)
+        return super().run_command(*args, **kwargs)
+
+    def run_dbt_runner(self, command: list[str], env: dict[str, str], cwd: str, **kwargs: Any) -> Any:
+        settings = load_settings()
+        # Here and not in `env`, which Airflow renders and stores: the catalog's address may hold a password.
+        with dbt_writes(settings, f"dbt of {self.dag_id}.{self.task_id}"):
+            return super().run_dbt_runner(command, env | _variables(settings), cwd, **kwargs)
+
+
+def _variables(settings: Settings) -> dict[str, str]:
+    # Cosmos looks for dbt's results in its own temporary copy of the project.
+    return {name: value for name, value in dbt_environment(settings).items() if name != "DBT_TARGET_PATH"}
