@@ -92,15 +92,14 @@ def running_airflow(
         # Both, or workers look for the API server on 8080.
         "AIRFLOW__API__BASE_URL": f"http://{HOST}:{port}",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://{HOST}:{port}/execution/",
-        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
-        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__CORE__HOSTNAME_CALLABLE": "bin.airflow_server.loopback",
     }
     commands = {
         "api-server": ["api-server", "--host", HOST, "--port", str(port), "--workers", "1"],
-        "scheduler": ["scheduler"],
+        # The API server reads task logs from the disk they share; log servers would not keep to loopback.
+        "scheduler": ["scheduler", "--skip-serve-logs"],
         "dag-processor": ["dag-processor"],
-        "triggerer": ["triggerer"],
+        "triggerer": ["triggerer", "--skip-serve-logs"],
     }
     services: dict[str, subprocess.Popen[bytes]] = {}
     with scheduler_lock(airflow_home):
@@ -119,7 +118,7 @@ def running_airflow(
 
 
 def loopback() -> str:
-    """Airflow's hostname callable: task logs are fetched by host name, which need not resolve."""
+    """Airflow's hostname callable: the machine's own name need not resolve."""
     return HOST
 
 

@@ -152,3 +152,15 @@ def test_a_taken_port_is_refused_before_anything_starts(tmp_path: Path) -> None:
         )
     assert done.returncode == 1
     assert f"port {port} of 127.0.0.1 is taken" in done.stderr
+
+
+def test_nothing_listens_beyond_loopback(airflow: RunningAirflow, airflow_home: Path) -> None:
+    mine = [psutil.Process(service.pid) for service in airflow.services.values()]
+    family = [process for service in mine for process in (service, *service.children(recursive=True))]
+    listening = {
+        connection.laddr.ip
+        for process in family
+        for connection in process.net_connections(kind="inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening == {"127.0.0.1"}
