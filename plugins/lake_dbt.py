@@ -38,7 +38,8 @@ class LakeDbtBuildOperator(DbtBuildLocalOperator):
             install_deps=False,
             should_store_compiled_sql=False,
             # Unit tests need no lake and run with the tests of the code.
-            dbt_cmd_flags=["--exclude-resource-type", "unit_test"],
+            # Tests of what this selection or an earlier one built; those of later models have no table yet.
+            dbt_cmd_flags=["--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"],
             select=" ".join(select),
             **kwargs,
         )

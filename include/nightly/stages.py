@@ -7,7 +7,7 @@ Each takes the run, reads what earlier stages recorded, and records what it did 
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from datetime import UTC, datetime
 
 from include.config.domain import Domain, load_domain
 from include.errors import DataError
@@ -39,10 +39,10 @@ def open_run(run_id: str, domain: str | None = None) -> Run:
     return Run(run_id, settings, load_domain(settings.config))
 
 
-def ingest(run: Run, as_of: datetime | None, interval_end: datetime | None) -> None:
+def ingest(run: Run, as_of: str | None, interval_end: datetime | None) -> None:
     """Take in what has landed, then fix the run's cut-off and snapshot.
 
-    as_of: given cut-off; None: the newest event (clock: data), or interval_end or now (clock: wall).
+    as_of: given cut-off, ISO-8601; None: the newest event (clock: data), interval_end or now (clock: wall).
     Raises DataError when no event lies before the cut-off: there is nothing to publish.
     """
     with metered(run, "ingest") as meter, open_lake(run.settings) as lake:
@@ -55,7 +55,8 @@ def ingest(run: Run, as_of: datetime | None, interval_end: datetime | None) -> N
             ingested_at=utc_now(),
             progress=lambda kind: log.info("%s", kind),
         )
-        cut_off = as_of or _clock(lake, run.domain, interval_end)
+        given = _naive_utc(datetime.fromisoformat(as_of)) if as_of else None
+        cut_off = given or _clock(lake, run.domain, interval_end)
         events = lake.value("select count(*) from raw.events where event_at <= ?::timestamp", [cut_off])
         if not events:
             raise DataError(
@@ -85,11 +86,15 @@ def claim_domain(lake: Lake, run: Run) -> None:
 
 def _clock(lake: Lake, domain: Domain, interval_end: datetime | None) -> datetime:
     if domain.clock == "wall":
-        return interval_end or utc_now()
+        return _naive_utc(interval_end) if interval_end else utc_now()
     newest = lake.value("select max(event_at) from raw.events")
     if newest is None:
         raise DataError("raw.events is empty: no event was accepted yet (see ops.ingests and raw.quarantine)")
     return newest
+
+
+def _naive_utc(instant: datetime) -> datetime:
+    return instant.astimezone(UTC).replace(tzinfo=None) if instant.tzinfo else instant
 
 
 def gate_input(run: Run) -> None:

@@ -1,0 +1,156 @@
+"""# Nightly recommendations
+
+Turns everything that has landed into the next published set of lists:
+ingest → gate → dbt staging → Spark features ∥ text embeddings → train → candidates and ranking → evaluation →
+audit → **publish in one commit** → dbt marts → report.
+
+* Nothing that readers see changes before `publish`; a run that fails anywhere leaves the live set as it was.
+* Rerun or clear any task at any time: each does the same work again for the same `as_of`.
+* Params: `as_of` is the cut-off (default: the newest event, or the interval's end where the domain's clock is
+  `wall`), `domain` is a domain file's name (default: `NIGHTJAR_CONFIG`).
+* A refused gate is not retried: look at `ops.quality_results`, mend the cause, clear the task.
+
+Runbook: docs/operations.md.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pendulum
+from airflow.sdk import (
+    ExceptionRetryPolicy,
+    Param,
+    RetryAction,
+    RetryRule,
+    TaskGroup,
+    dag,
+    get_current_context,
+    task,
+)
+
+from include.assets import EVENTS, FEATURES, MARTS, RECOMMENDATIONS
+from plugins.lake_dbt import LakeDbtBuildOperator
+
+if TYPE_CHECKING:
+    from include.runs.run import Run
+
+# What is wrong with data, settings or models is as wrong a minute later; the rest may be a passing fault.
+REFUSALS = ["ConfigError", "DataError", "GateError", "ModelError"]
+STAGING = ["path:models/staging", "path:models/intermediate"]
+MART_MODELS = ["path:models/marts"]
+
+
+def this_run() -> Run:
+    from include.nightly.stages import open_run
+
+    context = get_current_context()
+    return open_run(context["run_id"], context["params"]["domain"])
+
+
+@task(outlets=[EVENTS])
+def ingest() -> None:
+    from include.nightly import stages
+
+    context = get_current_context()
+    stages.ingest(this_run(), context["params"]["as_of"], context.get("data_interval_end"))
+
+
+@task
+def gate_input() -> None:
+    from include.nightly import stages
+
+    stages.gate_input(this_run())
+
+
+@task
+def build_features() -> None:
+    from include.nightly import stages
+
+    stages.build_features(this_run())
+
+
+@task
+def embed_texts() -> None:
+    from include.nightly import stages
+
+    stages.embed_texts(this_run())
+
+
+@task
+def train() -> None:
+    from include.nightly import stages
+
+    stages.train(this_run())
+
+
+@task
+def evaluate() -> None:
+    from include.nightly import stages
+
+    stages.evaluate(this_run())
+
+
+@task
+def rank_candidates() -> None:
+    from include.nightly import stages
+
+    stages.rank_candidates(this_run())
+
+
+@task
+def audit() -> None:
+    from include.nightly import stages
+
+    stages.audit(this_run())
+
+
+@task(outlets=[FEATURES, RECOMMENDATIONS])
+def publish() -> None:
+    from include.nightly import publishing
+
+    publishing.publish(this_run())
+
+
+@task
+def report() -> None:
+    from include.nightly import publishing
+
+    publishing.report(this_run())
+
+
+@dag(
+    schedule="0 2 * * *",
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=6),
+    tags=["nightjar"],
+    doc_md=__doc__,
+    params={
+        "as_of": Param(None, type=["null", "string"], format="date-time", title="Cut-off (UTC)"),
+        "domain": Param(None, type=["null", "string"], pattern="^[A-Za-z0-9_-]{1,40}$", title="Domain file"),
+    },
+    default_args={
+        "retries": 2,
+        "retry_delay": timedelta(seconds=10),
+        "execution_timeout": timedelta(hours=2),
+        "retry_policy": ExceptionRetryPolicy(
+            [RetryRule([f"include.errors.{name}" for name in REFUSALS], RetryAction.FAIL, reason="refused")]
+        ),
+    },
+)
+def nightly_recommendations() -> None:
+    with TaskGroup("take_in") as take_in:
+        ingest() >> gate_input() >> LakeDbtBuildOperator(task_id="dbt_staging", select=STAGING)
+    with TaskGroup("learn") as learn:
+        [build_features(), embed_texts()] >> train() >> evaluate()
+    with TaskGroup("publish_lists") as publish_lists:
+        rank_candidates() >> audit() >> publish()
+    with TaskGroup("tell") as tell:
+        LakeDbtBuildOperator(task_id="dbt_marts", select=MART_MODELS, outlets=[MARTS]) >> report()
+    take_in >> learn >> publish_lists >> tell
+
+
+nightly_recommendations()
