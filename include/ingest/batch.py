@@ -142,7 +142,8 @@ def _mark_repeats(lake: Lake, kind: str, files: Sequence[PreparedFile]) -> list[
     known = dict(
         lake.rows(
             "select content_hash, max(rows_in) from ops.ingests"
-            " where source = ? and status = 'ingested' and list_contains(?, content_hash) group by content_hash",
+            " where source = ? and status = 'ingested' and list_contains(?, content_hash)"
+            " group by content_hash",
             [kind, hashes],
         )
     )

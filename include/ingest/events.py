@@ -35,7 +35,8 @@ def accept_events(con: duckdb.DuckDBPyConnection, staged: StagedBatch) -> int:
     _drop_repeats(con)
     days = [row[0] for row in con.execute("select distinct event_at::date from fresh_events").fetchall()]
     known = " union all ".join(
-        f"select event_id from raw.events where event_at >= timestamp '{first}' and event_at < timestamp '{end}'"
+        "select event_id from raw.events"
+        f" where event_at >= timestamp '{first}' and event_at < timestamp '{end}'"
         for first, end in day_ranges(days)
     )
     con.execute(

@@ -23,9 +23,10 @@ def text_sql(column: str) -> str:
 
 
 def id_sql(text: str) -> str:
-    """An id of trimmed text: NFC, so that the same letters are the same id; null for a word that means null."""
+    """An id of trimmed text: NFC, so that the same letters are one id; null for a word that means null."""
     words = ", ".join(quote(word) for word in _NULL_WORDS)
-    return f"case when length({text}) < 10 and lower({text}) in ({words}) then null else nfc_normalize({text}) end"
+    is_null = f"length({text}) < 10 and lower({text}) in ({words})"
+    return f"case when {is_null} then null else nfc_normalize({text}) end"
 
 
 def instant_sql(text: str) -> str:

@@ -26,7 +26,8 @@ def accept_items(con: duckdb.DuckDBPyConnection, staged: StagedBatch) -> int:
         " with newest as ("
         "   select * exclude (updated_at, reason, raw, position), updated_at is not null as has_time,"
         f"    coalesce(updated_at, ?) as updated_at from {staged.table} where reason is null"
-        "   qualify row_number() over (partition by item_id order by coalesce(updated_at, ?) desc, seq desc) = 1),"
+        "   qualify row_number() over"
+        "    (partition by item_id order by coalesce(updated_at, ?) desc, seq desc) = 1),"
         f" old as (select {_FIELDS} from raw.items where item_id in (select item_id from newest))"
         f" select n.nj_file, {', '.join(f'n.{name}' for name in _NAMES)},"
         f"   o.item_id is null as is_new, o.item_id is null or not ({same}) as is_changed"
@@ -38,7 +39,8 @@ def accept_items(con: duckdb.DuckDBPyConnection, staged: StagedBatch) -> int:
         [staged.ingested_at, staged.ingested_at],
     )
     con.execute(
-        f"delete from raw.items where item_id in (select item_id from {staged.accepted_table} where not is_new)"
+        "delete from raw.items where item_id in"
+        f" (select item_id from {staged.accepted_table} where not is_new)"
     )
     row = con.execute(
         f"insert into raw.items ({_FIELDS}, batch_id, ingested_at)"

@@ -128,6 +128,7 @@ def _set(
 ) -> None:
     con.execute("delete from ops.watermarks where source = ?", [source])
     con.execute(
-        "insert into ops.watermarks (source, position, lag_seconds, lag_rows, updated_at) values (?, ?, ?, ?, ?)",
+        "insert into ops.watermarks (source, position, lag_seconds, lag_rows, updated_at)"
+        " values (?, ?, ?, ?, ?)",
         [source, position, lag_seconds, lag_rows, updated_at],
     )

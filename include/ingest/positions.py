@@ -28,7 +28,7 @@ def place_rows(con: duckdb.DuckDBPyConnection, table: str, files: Sequence[Prepa
         f"select count(*) from {table} where nj_file in ({numbers}) and reason is not null"
     ).fetchone()
     assert bad is not None
-    has_rejects = files[0].format != "parquet" and _collect_rejects(con, files)
+    has_rejects = files[0].format != "parquet" and collect_rejects(con, files)
     if not bad[0] and not has_rejects:
         return
     con.execute(
@@ -54,7 +54,7 @@ def place_rows(con: duckdb.DuckDBPyConnection, table: str, files: Sequence[Prepa
         )
 
 
-def _collect_rejects(con: duckdb.DuckDBPyConnection, files: Sequence[PreparedFile]) -> bool:
+def collect_rejects(con: duckdb.DuckDBPyConnection, files: Sequence[PreparedFile]) -> bool:
     """Make nj_bad_lines: one row a rejected line; whether there are any."""
     header_lines = 1 if files[0].format == "csv" else 0
     con.execute(

@@ -1,7 +1,7 @@
 """Why a row is quarantined: every reason, once. docs/contracts.md explains them.
 
-A reason in ``raw.quarantine`` is one of these words, for some followed by ``: `` and a detail. The reject rules
-of a domain file add words of their own.
+A reason in ``raw.quarantine`` is one of these words, for some followed by ``: `` and a detail. The reject
+rules of a domain file add words of their own.
 """
 
 from __future__ import annotations

@@ -39,7 +39,8 @@ class StagedBatch:
 
 @dataclass(frozen=True)
 class BatchCounts:
-    """rows_in = accepted + quarantined + deduplicated.  late: accepted events below the watermark's allowance."""
+    """rows_in = accepted + quarantined + deduplicated.
+    late: accepted events older than the watermark less the allowed lateness."""
 
     kind: str
     files: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import duckdb
@@ -16,10 +17,23 @@ from include.ingest.mapping import read_columns
 from include.ingest.positions import drop_rejects, place_rows
 from include.ingest.reading import group_key, reader_sql
 from include.ingest.rows import rows_sql
+from include.ingest.salvage import merge_torn, split_lines, swallowed_files
 from include.landing.prepare import PreparedFile
 
 log = logging.getLogger(__name__)
 TYPES = {name: type_ for name, type_, _ in (*EVENT_FIELDS, *ITEM_FIELDS, *USER_FIELDS)}
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """Where rows go, and what judges them.  columns: of the file, that the mapping reads."""
+
+    con: duckdb.DuckDBPyConnection
+    domain: Domain
+    kind: str
+    table: str
+    columns: tuple[str, ...]
+    ingested_at: datetime
 
 
 def stage_rows(
@@ -40,45 +54,62 @@ def stage_rows(
         f"create or replace temp table {table}"
         f" (nj_file integer, seq bigint, position bigint, reason varchar, raw varchar, {fields})"
     )
-    columns = read_columns(con, domain.sources[kind])
+    stage = _Stage(con, domain, kind, table, read_columns(con, domain.sources[kind]), ingested_at)
     problems: dict[int, str] = {}
     readable = [file for file in files if file.rows > 0 and file.problem is None and file.repeats is None]
     for _, neighbours in itertools.groupby(readable, key=group_key):
         group = list(neighbours)
-        try:
-            _stage_group(con, domain, kind, group, table, columns, ingested_at)
-        except duckdb.Error as error:
-            _raise_if_not_the_data(error)
-            for file in group:
-                try:
-                    _stage_group(con, domain, kind, [file], table, columns, ingested_at)
-                except duckdb.Error as own:
-                    _raise_if_not_the_data(own)
-                    problems[file.number] = f"unreadable: {str(own)[:500]}"
-                    log.warning("%s/%s: %s", kind, file.name, problems[file.number])
+        if _try_group(stage, group) is None:
+            continue
+        for file in group:
+            if problem := _try_group(stage, [file]):
+                problems[file.number] = f"unreadable: {problem[:500]}"
+                log.warning("%s/%s: %s", kind, file.name, problems[file.number])
     return problems
 
 
-def _stage_group(
-    con: duckdb.DuckDBPyConnection,
-    domain: Domain,
-    kind: str,
-    group: Sequence[PreparedFile],
-    table: str,
-    columns: Sequence[str],
-    ingested_at: datetime,
-) -> None:
-    drop_rejects(con)
-    reader, own = reader_sql(group, columns)
+def _try_group(stage: _Stage, group: Sequence[PreparedFile]) -> str | None:
+    """Stage a group whole, or nothing of it; returns why it cannot be read."""
+    try:
+        _stage_group(stage, group)
+        return None
+    except duckdb.Error as error:
+        _raise_if_not_the_data(error)
+        _drop_rows(stage, group)
+        return str(error)
+
+
+def _drop_rows(stage: _Stage, files: Sequence[PreparedFile]) -> None:
+    numbers = [file.number for file in files]
+    stage.con.execute(f"delete from {stage.table} where list_contains(?, nj_file)", [numbers])
+
+
+def _stage_group(stage: _Stage, group: Sequence[PreparedFile]) -> None:
+    _read_group(stage, group)
+    swallowed = swallowed_files(stage.con, group)
+    _drop_rows(stage, swallowed)
+    whole = [file for file in group if file not in swallowed]
+    if whole:
+        place_rows(stage.con, stage.table, whole)
+    for file in swallowed:
+        kept = split_lines(stage.con, file)
+        _read_group(stage, [kept])
+        place_rows(stage.con, stage.table, [kept])
+        merge_torn(stage.con, file, stage.table)
+    drop_rejects(stage.con)
+
+
+def _read_group(stage: _Stage, group: Sequence[PreparedFile]) -> None:
+    """Insert typed and judged rows; rejected ones stay in the reader's tables."""
+    drop_rejects(stage.con)
+    reader, own = reader_sql(group, stage.columns)
     has_marks = any(file.has_marks for file in group)
-    rows = rows_sql(domain, kind, reader, own, ingested_at, has_marks)
-    fields = ", ".join(FIELDS[kind])
-    con.execute(
-        f"insert into {table} (nj_file, seq, reason, raw, {fields})"
+    rows = rows_sql(stage.domain, stage.kind, reader, own, stage.ingested_at, has_marks)
+    fields = ", ".join(FIELDS[stage.kind])
+    stage.con.execute(
+        f"insert into {stage.table} (nj_file, seq, reason, raw, {fields})"
         f" select nj_file, (nj_file::bigint << 40) + nj_row, reason, raw, {fields} from ({rows})"
     )
-    place_rows(con, table, group)
-    drop_rejects(con)
 
 
 def _raise_if_not_the_data(error: duckdb.Error) -> None:

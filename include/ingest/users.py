@@ -20,7 +20,8 @@ def accept_users(con: duckdb.DuckDBPyConnection, staged: StagedBatch) -> int:
         " order by n.seq"
     )
     con.execute(
-        f"delete from raw.users where user_id in (select user_id from {staged.accepted_table} where not is_new)"
+        "delete from raw.users where user_id in"
+        f" (select user_id from {staged.accepted_table} where not is_new)"
     )
     row = con.execute(
         "insert into raw.users (user_id, attributes, batch_id, ingested_at)"

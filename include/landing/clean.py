@@ -77,7 +77,7 @@ def clean_text(source: Path, target: Path, *, is_gzip: bool) -> CleanText:
 
 
 def _gunzip(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
-    """The text of a gzip file, its members one after the other, in pieces of at most 4 chunks: a bomb stays bounded."""
+    """The text of a gzip file, its members one after the other, in pieces of at most 4 MiB."""
     stream = zlib.decompressobj(wbits=31)
     is_open = False
     try:

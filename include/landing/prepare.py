@@ -24,7 +24,8 @@ class PreparedFile:
 
     number: place in the batch, from 0.  path: what DuckDB reads: clean text, or the Parquet file itself.
     format: jsonl, csv, parquet, or offsets (JSON lines that each begin with their Kafka offset).
-    columns: of the file, in order, with their types; () for JSON lines.  rows: an estimate, from above for text.
+    columns: of the file, in order, with their types; () for JSON lines.
+    rows: how many; of text, the lines.
     status: ingested, unreadable or refused.  problem: why it is not read, as a quarantine reason.
     repeats: rows of a file with the same content that was ingested under another name, else None.
     """
