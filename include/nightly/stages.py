@@ -168,7 +168,9 @@ def rank_candidates(run: Run) -> None:
         training = _training(run)
         model = load_recommender(run.settings.models / trained["artifact"], trained["checksum"])
         current = model.with_catalogue(training.catalogue)
-        rows = write_staged_set(run.parquet, current, training.user_ids, training.histories, log.info)
+        rows = write_staged_set(
+            run.parquet, current, run.domain, training.user_ids, training.histories, log.info
+        )
         meter.rows_in, meter.rows_out = training.n_users, sum(rows.values())
         meter.values = {"rows": rows, "users": training.n_users}
 

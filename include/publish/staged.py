@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from include.config.domain import Domain
+from include.publish.listing import list_users
 from include.publish.tables import (
     CANDIDATES,
     RECOMMENDATIONS,
@@ -21,14 +23,18 @@ from include.publish.tables import (
 from include.recommender.histories import Histories
 from include.recommender.model import Recommender
 from include.recommender.neighbours import popular_items, similar_items
-from include.recommender.recommend import recommend_blocks
 
 TABLES = ("recommendations", "candidates", "similar_items", "popular_items")
 Progress = Callable[[str], None]
 
 
 def write_staged_set(
-    folder: Path, recommender: Recommender, user_ids: np.ndarray, histories: Histories, progress: Progress
+    folder: Path,
+    recommender: Recommender,
+    domain: Domain,
+    user_ids: np.ndarray,
+    histories: Histories,
+    progress: Progress,
 ) -> dict[str, int]:
     """Score every user in blocks and write the four tables; returns rows a table.
 
@@ -38,7 +44,7 @@ def write_staged_set(
     partial = folder.with_name(folder.name + ".tmp")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    rows = _write_lists(partial, recommender, user_ids, histories, progress)
+    rows = _write_lists(partial, recommender, domain, user_ids, histories, progress)
     for name, table in (
         ("similar_items", similar_rows(recommender, similar_items(recommender))),
         ("popular_items", popular_rows(recommender, popular_items(recommender))),
@@ -51,7 +57,12 @@ def write_staged_set(
 
 
 def _write_lists(
-    folder: Path, recommender: Recommender, user_ids: np.ndarray, histories: Histories, progress: Progress
+    folder: Path,
+    recommender: Recommender,
+    domain: Domain,
+    user_ids: np.ndarray,
+    histories: Histories,
+    progress: Progress,
 ) -> dict[str, int]:
     rows = {"recommendations": 0, "candidates": 0}
     done = 0
@@ -59,7 +70,7 @@ def _write_lists(
         pq.ParquetWriter(folder / "recommendations.parquet", RECOMMENDATIONS) as lists_file,
         pq.ParquetWriter(folder / "candidates.parquet", CANDIDATES) as candidates_file,
     ):
-        for lists in recommend_blocks(recommender, histories, with_candidates=True):
+        for lists in list_users(recommender, domain, histories):
             block_ids = user_ids[done : done + len(lists.item_idx)]
             for name, file, table in (
                 ("recommendations", lists_file, recommendation_rows(recommender, block_ids, lists)),

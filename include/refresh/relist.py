@@ -14,11 +14,12 @@ import numpy as np
 
 from include.config.domain import Domain
 from include.features.histories import load_catalogue, load_histories
+from include.publish.listing import list_users
 from include.publish.publish import Publication, replace_lists, replace_similar
 from include.publish.tables import candidate_rows, recommendation_rows, similar_rows
+from include.recommender.lists import concatenate_lists
 from include.recommender.model import Recommender
 from include.recommender.neighbours import similar_items
-from include.recommender.recommend import recommend
 
 # Temporary tables that hold what has to be listed again.
 USERS = "relisted_users"
@@ -69,7 +70,7 @@ def relist(
     rows = 0
     if len(user_ids):
         histories = load_histories(con, domain, user_ids, current, as_of)
-        lists = recommend(current, histories, with_candidates=True)
+        lists = concatenate_lists(list(list_users(current, domain, histories)))
         recommendations = recommendation_rows(current, user_ids, lists)
         replace_lists(con, recommendations, candidate_rows(current, user_ids, lists), USERS, publication)
         rows = recommendations.num_rows

@@ -1,0 +1,182 @@
+"""A tick: what arrived since the last one is taken in and visible in the lists it touches, in one commit."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from include.config.domain import Domain
+from include.contracts import ITEM_FIELDS
+from include.ingest.batch import commit_batch
+from include.ingest.staged import BatchCounts, StagedBatch
+from include.lake.lake import Lake
+from include.publish.catch_up import check_touched, flipped_items_sql
+from include.publish.publish import Publication, close_publication, open_publication
+from include.quality.gates import run_batch_input_gate
+from include.recommender.model import Recommender
+from include.refresh.champion import Champion, find_champion
+from include.refresh.pairs import add_events
+from include.refresh.relist import Relisted, find_relisted, relist
+from include.refresh.source import BatchSource
+from include.texts.embed import embed_items
+
+log = logging.getLogger(__name__)
+EVENTS = "refreshed_events"
+CHANGED = "refreshed_items"
+# Stands in for batches of a kind that did not come.
+_NOTHING = {"events": "raw.events", "items": "raw.items", "users": "raw.users"}
+
+
+@dataclass(frozen=True)
+class Tick:
+    """What one tick did.  publication: None when no list had to change."""
+
+    rows_in: int
+    accepted: int
+    users: int
+    items: int
+    rows: int
+    seconds: float
+    publication: Publication | None
+
+
+def drain(
+    lake: Lake,
+    domain: Domain,
+    source: BatchSource,
+    *,
+    run_id: str,
+    clock: Callable[[], datetime],
+    progress: Callable[[Tick], None] | None = None,
+) -> list[Tick]:
+    """Tick until nothing waits: a doorbell may stand for many arrivals."""
+    ticks = []
+    while (tick := run_tick(lake, domain, source, run_id=run_id, now=clock())) is not None:
+        ticks.append(tick)
+        if progress:
+            progress(tick)
+    return ticks
+
+
+def run_tick(lake: Lake, domain: Domain, source: BatchSource, *, run_id: str, now: datetime) -> Tick | None:
+    """One batch: rows, ledger, watermark, histories, lists and publication commit together, or not at all.
+
+    now: wall clock, naive UTC. None: nothing waited. Before the first nightly there is no model: rows are
+    taken in and no list is made. Raises GateError, ModelError or LakeError with the lake as it was, and the
+    next tick gets the same batch again.
+    """
+    started = time.monotonic()
+    champion = find_champion(lake)
+    model = champion.load() if champion else None
+    staged = source.stage(lake, domain, run_id, now)
+    for batch in staged:
+        if batch.kind == "items" and champion:
+            # Kept even if the gate refuses the batch: an embedding depends on nothing but its text.
+            embed_items(lake, domain, run_id=run_id, embedded_at=now, items=_staged_items(batch))
+    flipped = champion and _has_flipped_items(lake, domain, champion, now)
+    if not staged and not flipped:
+        return None
+
+    def work(con: duckdb.DuckDBPyConnection) -> tuple[list[BatchCounts], Relisted, Publication | None]:
+        counts = [commit_batch(con, batch) for batch in staged]
+        _collect(con, staged, run_id)
+        _check_batches(lake, domain, staged, run_id, now)
+        if champion is None or model is None:
+            return counts, Relisted(0, 0, 0), None
+        relisted, publication = _publish(lake, domain, champion, model, run_id, now)
+        return counts, relisted, publication
+
+    counts, relisted, publication = lake.write(work, run_id=run_id, message="refresh")
+    seconds = time.monotonic() - started
+    rows_in, accepted = sum(c.rows_in for c in counts), sum(c.accepted for c in counts)
+    log.info(
+        "tick: %d rows in, %d accepted, %d users listed, %.2f s", rows_in, accepted, relisted.users, seconds
+    )
+    return Tick(rows_in, accepted, relisted.users, relisted.items, relisted.rows, seconds, publication)
+
+
+def _publish(
+    lake: Lake, domain: Domain, champion: Champion, model: Recommender, run_id: str, now: datetime
+) -> tuple[Relisted, Publication | None]:
+    """Lists of everyone whom the batch touched, inside the caller's transaction."""
+    con = lake.con
+    as_of = _as_of(con, domain, champion, now)
+    con.execute(
+        f"insert into {CHANGED} {flipped_items_sql()}", {"before": champion.published_as_of, "as_of": as_of}
+    )
+    users, items = find_relisted(con, EVENTS, CHANGED)
+    if not users and not items:
+        return Relisted(0, 0, 0), None
+    add_events(con, EVENTS, domain.events, as_of)
+    publication = open_publication(
+        con,
+        kind="refresh",
+        as_of=as_of,
+        published_at=now,
+        model_version=champion.model_version,
+        run_id=run_id,
+        events_snapshot=lake.snapshot(),
+    )
+    relisted = relist(con, model, domain, publication, as_of)
+    check_touched(lake, domain, publication, as_of)
+    close_publication(con, publication, relisted.users, relisted.rows)
+    return relisted, publication
+
+
+def _as_of(con: duckdb.DuckDBPyConnection, domain: Domain, champion: Champion, now: datetime) -> datetime:
+    """The instant the lists are for: never before what is published or what the batch holds."""
+    row = con.execute(f"select max(event_at) from {EVENTS}").fetchone()
+    newest = row[0] if row else None
+    instants = [champion.published_as_of, newest, now if domain.clock == "wall" else None]
+    return max(instant for instant in instants if instant is not None)
+
+
+def _collect(con: duckdb.DuckDBPyConnection, staged: list[StagedBatch], run_id: str) -> None:
+    """What the commit accepted: events, and items whose content is new."""
+    tables = {batch.kind: batch.accepted_table for batch in staged}
+    events = tables.get("events")
+    con.execute(f"create or replace temp table {EVENTS} as select * from {events or 'raw.events limit 0'}")
+    if "items" in tables:
+        con.execute(
+            f"create or replace temp table {CHANGED} as"
+            f" select item_id from {tables['items']} where is_new or is_changed"
+        )
+    else:
+        con.execute(f"create or replace temp table {CHANGED} (item_id varchar)")
+
+
+def _check_batches(lake: Lake, domain: Domain, staged: list[StagedBatch], run_id: str, now: datetime) -> None:
+    """The input gate on the rows of this batch.  Raises GateError, which rolls the transaction back."""
+    ids = {batch.kind: batch.batch_id for batch in staged}
+    views = {kind: f"(select * from {table} limit 0)" for kind, table in _NOTHING.items()}
+    for batch in staged:
+        # The batch's own columns, and the two that the commit adds.
+        views[batch.kind] = (
+            f"(select *, '{batch.batch_id}' as batch_id, timestamp '{batch.ingested_at}' as ingested_at"
+            f" from {batch.accepted_table})"
+        )
+    listed = ", ".join(f"'{name}'" for name in ids.values()) or "''"
+    views["ingests"] = f"(select * from ops.ingests where batch_id in ({listed}))"
+    run_batch_input_gate(lake, domain, views, run_id=run_id, checked_at=now).raise_for_failures()
+
+
+def _has_flipped_items(lake: Lake, domain: Domain, champion: Champion, now: datetime) -> bool:
+    """Whether an item began or ended since the last publication, by a clock that runs on without events."""
+    if domain.clock != "wall":
+        return False
+    return bool(
+        lake.con.execute(
+            f"select 1 from ({flipped_items_sql()}) limit 1",
+            {"before": champion.published_as_of, "as_of": now},
+        ).fetchone()
+    )
+
+
+def _staged_items(batch: StagedBatch) -> str:
+    fields = ", ".join(name for name, _, _ in ITEM_FIELDS)
+    return f"(select {fields} from {batch.table} where reason is null)"
