@@ -14,6 +14,7 @@ from typing import Any
 from bin.env import LOGIN
 
 FINISHED = ("success", "failed")
+PATIENT_TRIES = 5  # on a loaded machine SQLite may be locked for longer than Airflow waits
 
 
 @dataclass
@@ -35,7 +36,7 @@ class AirflowClient:
     def request(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, *, token: str | None = None
     ) -> Any:
-        """The JSON answer to one request.  Raises urllib.error.HTTPError (4xx, 5xx), URLError (no answer)."""
+        """The JSON answer to one request.  Raises urllib.error.HTTPError (4xx, 5xx), OSError (no answer)."""
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if bearer := self.token() if token is None else token:
             headers["Authorization"] = f"Bearer {bearer}"
@@ -45,6 +46,19 @@ class AirflowClient:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(request, timeout=30) as answer:
             return json.loads(answer.read() or b"null")
+
+    def request_patiently(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """As request, for what may be asked twice: a busy server (5xx, no answer in time) is asked again."""
+        for _ in range(PATIENT_TRIES - 1):
+            try:
+                return self.request(method, path, body)
+            except urllib.error.HTTPError as error:
+                if error.code < 500:
+                    raise
+            except OSError:
+                pass
+            time.sleep(1.0)
+        return self.request(method, path, body)
 
     def health(self) -> dict[str, str]:
         """Component -> status, as the API server sees them; empty while it does not answer."""
@@ -63,7 +77,7 @@ class AirflowClient:
         deadline = time.monotonic() + timeout
         while True:
             try:
-                self.request("PATCH", dag, {"is_paused": False})
+                self.request_patiently("PATCH", dag, {"is_paused": False})
                 break
             except urllib.error.HTTPError as error:
                 if error.code != 404 or time.monotonic() > deadline:
@@ -73,7 +87,7 @@ class AirflowClient:
         return str(run["dag_run_id"])
 
     def state(self, dag_id: str, run_id: str) -> str:
-        return str(self.request("GET", _run_path(dag_id, run_id))["state"])
+        return str(self.request_patiently("GET", _run_path(dag_id, run_id))["state"])
 
     def wait(self, dag_id: str, run_id: str, timeout: float) -> str:
         """The run's state once it is `success` or `failed`.  Raises TimeoutError after `timeout` seconds."""
@@ -85,7 +99,7 @@ class AirflowClient:
         return state
 
     def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        answer = self.request("GET", f"{_run_path(dag_id, run_id)}/taskInstances?limit=1000")
+        answer = self.request_patiently("GET", f"{_run_path(dag_id, run_id)}/taskInstances?limit=1000")
         return list(answer["task_instances"])
 
     def last_error(self, dag_id: str, run_id: str, task: Mapping[str, Any]) -> str:

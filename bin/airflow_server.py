@@ -30,7 +30,7 @@ from bin.foreground_runs import left_behind, scheduler_lock
 from bin.prepare_home import prepare_home
 
 HOST = "127.0.0.1"
-HEALTHY_WITHIN_SECONDS = 120  # 10-16 s on an idle 2-core machine
+HEALTHY_WITHIN_SECONDS = 240  # 15-20 s on an idle 2-core machine
 STOPPED_WITHIN_SECONDS = 15  # a running task is then killed; Airflow retries it at the next start
 SERVER_FILE = "server.json"  # in AIRFLOW_HOME while the services run: where they answer
 
