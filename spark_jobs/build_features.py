@@ -10,30 +10,42 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 from functools import reduce
 from pathlib import Path
 
+import pyarrow as pa
 from pyspark import StorageLevel
-from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.cloudpickle import register_pickle_by_value
+from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from include.contracts import TABLES
 from include.features.confidence import Confidence, decayed_events_sql, pairs_sql, recent_events_sql
 from include.features.manifest import EventFile, Manifest, read_manifest
+from include.features.nearest_items import nearest_items
 
 # TIMESTAMP_NTZ is the lake's TIMESTAMP: UTC without a zone, no conversion on the way in or out.
 EVENT_SCHEMA = (
     "user_id string, item_id string, event_type string, event_at timestamp_ntz, value double,"
     " _ducklake_internal_snapshot_id bigint"
 )
+NEAREST_SCHEMA = "item int, neighbour int, users bigint, similarity double"
 # Rows in a task of a shuffle: some 50 MB of events, well within one core's share of a 1 GB driver.
 ROWS_PER_PARTITION = 250_000
 # Rows in a file that the lake adopts: some 50 MB, so that a lake of 100 M pairs has 50 files.
 ROWS_PER_FILE = 2_000_000
 # Point reads of one user's rows decode whole row groups: 1 MB is some 40,000 rows, 2 ms.
 ROW_GROUP_BYTES = 1 << 20
+# A user's or an item's rows lie together, so that a point read takes one row group.
+_SORT = {
+    "user_items": ["user_id", "item_id"],
+    "user_stats": ["user_id"],
+    "item_stats": ["item_id"],
+    "item_pairs": ["item_id", "neighbour_id"],
+}
 
 
 def read_events(spark: SparkSession, files: Sequence[EventFile], snapshot: int) -> DataFrame:
@@ -73,22 +85,24 @@ def _without_deleted(spark: SparkSession, files: Sequence[EventFile]) -> DataFra
     return marked.join(deleted, on=["file_name", "row_index"], how="left_anti").select(*columns)
 
 
-def build_pairs(
-    events: DataFrame, confidence: Confidence, cutoff: datetime, *, recent_days: float, partitions: int
-) -> DataFrame:
-    """features.user_items and recent_events: one row a user and item, partitioned by user.
+def sort_events(events: DataFrame, *, partitions: int) -> DataFrame:
+    """The events of a user in one partition, in the order in which they are added up.
 
-    The events of a user are added up in the order of their time, in one task: the same input gives the same
-    sums to the last bit, whatever order the shuffle delivers.
+    With that order the same input gives the same sums to the last bit, whatever order a shuffle delivers.
     """
-    spark = events.sparkSession
-    events.createOrReplaceTempView("events_read")
-    decayed = spark.sql(decayed_events_sql("events_read", confidence, cutoff, "spark"))
-    ordered = decayed.repartition(partitions, "user_id").sortWithinPartitions(
-        "user_id", "item_id", "event_at", "weight"
+    return events.repartition(partitions, "user_id").sortWithinPartitions(
+        "user_id", "item_id", "event_at", "event_type", "value"
     )
-    ordered.createOrReplaceTempView("events_decayed")
-    return spark.sql(pairs_sql("events_decayed", cutoff, recent_events_sql(cutoff, recent_days)))
+
+
+def build_pairs(
+    sorted_events: DataFrame, confidence: Confidence, cutoff: datetime, *, recent_days: float
+) -> DataFrame:
+    """features.user_items and recent_events: one row a user and item, partitioned by user."""
+    spark = sorted_events.sparkSession
+    sorted_events.createOrReplaceTempView("events_sorted")
+    decayed = decayed_events_sql("events_sorted", confidence, cutoff, "spark")
+    return spark.sql(pairs_sql(f"({decayed})", cutoff, recent_events_sql(cutoff, recent_days)))
 
 
 def build_user_stats(pairs: DataFrame) -> DataFrame:
@@ -103,7 +117,7 @@ def build_user_stats(pairs: DataFrame) -> DataFrame:
 
 
 def build_item_stats(pairs: DataFrame, *, partitions: int) -> DataFrame:
-    """features.item_stats: one row an item; added up in the order of users, see build_pairs."""
+    """features.item_stats: one row an item; added up in the order of users, see sort_events."""
     ordered = pairs.repartition(partitions, "item_id").sortWithinPartitions("item_id", "user_id")
     return ordered.groupBy("item_id").agg(
         F.sum("events").alias("events"),
@@ -116,14 +130,18 @@ def build_item_stats(pairs: DataFrame, *, partitions: int) -> DataFrame:
 
 
 def build_item_pairs(
-    pairs: DataFrame, *, max_items_per_user: int, neighbours: int, shrink: float
+    pairs: DataFrame, *, max_items_per_user: int, neighbours: int, shrink: float, partitions: int
 ) -> DataFrame:
     """features.item_pairs: the ``neighbours`` items most alike, by the users who showed interest in both.
 
     similarity = |U_i and U_j| / sqrt(|U_i| |U_j|) * n / (n + shrink),  n = |U_i and U_j|
     where U_i are the users with weight > 0 for i among their newest ``max_items_per_user`` items: a user adds
-    at most max_items_per_user^2 / 2 pairs, so that neither a crawler nor a shop's own account stops the job.
+    at most max_items_per_user^2 pairs, so that neither a crawler nor a shop's own account stops the job.
     Source: item-based cosine, Sarwar et al. 2001; support correction, Bell and Koren 2007, section 3.
+
+    Items are dealt out to blocks, a block gets the baskets of all users who have one of its items, and counts
+    its own rows of the item x item matrix whole. So only the neighbours kept leave a task, never the pairs,
+    which outnumber them a hundredfold.
     """
     newest_first = Window.partitionBy("user_id").orderBy(F.col("last_event_at").desc(), F.col("item_id"))
     liked = (
@@ -131,47 +149,28 @@ def build_item_pairs(
         .select("user_id", "item_id", F.row_number().over(newest_first).alias("recency"))
         .where(F.col("recency") <= max_items_per_user)
     )
-    # Numbers for ids: the pairs outnumber the items by far, and four bytes hash and move faster than a text.
-    users_by_item = liked.groupBy("item_id").agg(F.count(F.lit(1)).alias("users"))
-    items = users_by_item.select(
-        (F.row_number().over(Window.orderBy("item_id")) - 1).alias("item"), "item_id", "users"
-    ).persist(StorageLevel.MEMORY_AND_DISK)
+    # Numbers in the order of ids: smaller to move than texts, and a tie goes to the smaller id.
+    items = (
+        liked.groupBy("item_id")
+        .agg(F.count(F.lit(1)).cast("int").alias("users"))
+        .select((F.row_number().over(Window.orderBy("item_id")) - 1).alias("item"), "item_id", "users")
+        .persist(StorageLevel.MEMORY_AND_DISK)
+    )
+    entry = F.struct(F.col("item"), F.col("users"))
     baskets = (
-        liked.join(items, on="item_id", how="inner")
+        liked.join(F.broadcast(items), on="item_id", how="inner")
         .groupBy("user_id")
-        .agg(F.sort_array(F.collect_list("item")).alias("basket"))
+        .agg(F.collect_list(entry).alias("basket"))
     )
-    together = (
-        baskets.select("basket", F.posexplode("basket").alias("position", "left"))
-        .select("left", F.explode(F.expr("slice(basket, position + 2, size(basket))")).alias("right"))
-        .groupBy("left", "right")
-        .agg(F.count(F.lit(1)).alias("users"))
-    )
-    of_left = items.select(F.col("item").alias("left"), F.col("users").alias("left_users"))
-    of_right = items.select(F.col("item").alias("right"), F.col("users").alias("right_users"))
-    cosine = F.col("users") / F.sqrt(F.col("left_users").cast("double") * F.col("right_users"))
-    similar = (
-        together.join(F.broadcast(of_left), on="left", how="inner")
-        .join(F.broadcast(of_right), on="right", how="inner")
-        .select("left", "right", "users", (cosine * _support(F.col("users"), shrink)).alias("similarity"))
-    )
-    both_ways = similar.select(
-        F.explode(
-            F.array(
-                F.struct(F.col("left").alias("item"), F.col("right").alias("neighbour")),
-                F.struct(F.col("right").alias("item"), F.col("left").alias("neighbour")),
-            )
-        ).alias("way"),
-        "users",
-        "similarity",
-    ).select("way.item", "way.neighbour", "users", "similarity")
-    # Numbers follow the order of ids, so that a tie goes to the smaller id.
-    best_first = Window.partitionBy("item").orderBy(F.col("similarity").desc(), F.col("neighbour"))
-    kept = (
-        both_ways.withColumn("rank", F.row_number().over(best_first))
-        .where(F.col("rank") <= neighbours)
-        .drop("rank")
-    )
+    in_block = F.array_distinct(F.transform("basket", lambda entry: entry["item"] % partitions))
+    dealt = baskets.select(F.explode(in_block).alias("block"), "basket")
+
+    def nearest(group: pa.Table) -> pa.Table:
+        return nearest_items(group, neighbours=neighbours, shrink=shrink, blocks=partitions)
+
+    # Sent with the task, so that workers need Python with numpy, scipy and pyarrow but not this repository.
+    register_pickle_by_value(sys.modules[nearest_items.__module__])
+    kept = dealt.groupBy("block").applyInArrow(nearest, NEAREST_SCHEMA)
     ids = items.select("item", "item_id")
     neighbour_ids = items.select(F.col("item").alias("neighbour"), F.col("item_id").alias("neighbour_id"))
     return (
@@ -181,14 +180,11 @@ def build_item_pairs(
     )
 
 
-def _support(users: Column, shrink: float) -> Column:
-    return users / (users + F.lit(float(shrink)))
-
-
-def write_table(table: DataFrame, name: str, folder: str, *, sort: Sequence[str], rows: int) -> None:
+def write_table(table: DataFrame, name: str, folder: str, *, rows: int) -> None:
     """Write as the contract has it: columns in order, sorted, a file for each ROWS_PER_FILE of ``rows``."""
     files = max(1, math.ceil(rows / ROWS_PER_FILE))
     columns = TABLES[f"features.{name}"].column_names
+    sort = _SORT[name]
     spread = table.repartition(1) if files == 1 else table.repartitionByRange(files, sort[0])
     (
         spread.sortWithinPartitions(*sort)
@@ -203,34 +199,50 @@ def build(spark: SparkSession, manifest: Manifest) -> None:
     partitions = max(spark.sparkContext.defaultParallelism, math.ceil(manifest.rows / ROWS_PER_PARTITION))
     spark.conf.set("spark.sql.shuffle.partitions", partitions)
     events = read_events(spark, manifest.files, manifest.snapshot)
+    # Read, dealt out and sorted once for all cutoffs; what the memory does not hold lies on local disk.
+    kept = sort_events(events, partitions=partitions).persist(StorageLevel.MEMORY_AND_DISK)
     for name, cutoff in manifest.cutoffs.items():
-        folder = f"{manifest.output}/{name}"
-        pairs = build_pairs(
-            events, manifest.confidence, cutoff, recent_days=manifest.recent_days, partitions=partitions
-        ).persist(StorageLevel.MEMORY_AND_DISK)
-        tables = {
-            "user_items": lambda pairs: pairs,
-            "user_stats": build_user_stats,
-            "item_stats": lambda pairs: build_item_stats(pairs, partitions=partitions),
-            "item_pairs": lambda pairs: build_item_pairs(
-                pairs,
-                max_items_per_user=manifest.max_items_per_user,
-                neighbours=manifest.neighbours,
-                shrink=manifest.shrink,
-            ),
-        }
+        pairs = build_pairs(kept, manifest.confidence, cutoff, recent_days=manifest.recent_days)
+        pairs.persist(StorageLevel.MEMORY_AND_DISK)
         for table in manifest.tables[name]:
-            sort = ["user_id", "item_id"] if table == "user_items" else []
-            sort = sort or [TABLES[f"features.{table}"].column_names[0]]
-            write_table(tables[table](pairs), table, folder, sort=sort, rows=manifest.rows)
+            write_table(
+                build_table(table, pairs, manifest, partitions),
+                table,
+                f"{manifest.output}/{name}",
+                rows=manifest.rows,
+            )
         pairs.unpersist()
 
 
-def start_session(master: str, driver_memory: str) -> SparkSession:
+def build_table(name: str, pairs: DataFrame, manifest: Manifest, partitions: int) -> DataFrame:
+    """A table of schema features from `build_pairs`."""
+    if name == "user_items":
+        return pairs
+    if name == "user_stats":
+        return build_user_stats(pairs)
+    if name == "item_stats":
+        return build_item_stats(pairs, partitions=partitions)
+    if name == "item_pairs":
+        return build_item_pairs(
+            pairs,
+            max_items_per_user=manifest.max_items_per_user,
+            neighbours=manifest.neighbours,
+            shrink=manifest.shrink,
+            partitions=partitions,
+        )
+    raise ValueError(f"table {name!r}; expected user_items, user_stats, item_stats or item_pairs")
+
+
+def start_session(master: str, driver_memory: str, java_options: str = "") -> SparkSession:
     """A session set for what this job does."""
     options = {
+        "spark.driver.extraJavaOptions": java_options,
         "spark.driver.memory": driver_memory,
         "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        # Every shuffle here names its keys and its number of partitions; replanning between stages costs a
+        # small job as much as its work.
+        "spark.sql.adaptive.enabled": "false",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.timestampType": "TIMESTAMP_NTZ",
         # A day a file: hundreds of files are listed faster by the driver than by a job.
@@ -245,17 +257,28 @@ def start_session(master: str, driver_memory: str) -> SparkSession:
     return builder.getOrCreate()
 
 
+def stop_session(spark: SparkSession) -> None:
+    """Stop Spark and wait for the end of its JVM, so that a job that has ended has left no process behind."""
+    gateway = spark.sparkContext._gateway
+    spark.stop()
+    if gateway is not None:
+        gateway.shutdown()  # closes the connections; the JVM ends when its standard input does
+        gateway.proc.stdin.close()
+        gateway.proc.wait()
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--manifest", type=Path, required=True)
     parser.add_argument("--master", default="local[*]")
     parser.add_argument("--driver-memory", default="1g")
+    parser.add_argument("--java-options", default="", help="of the driver's JVM: --java-options=-Xss4m")
     options = parser.parse_args(arguments)
-    spark = start_session(options.master, options.driver_memory)
+    spark = start_session(options.master, options.driver_memory, options.java_options)
     try:
         build(spark, read_manifest(options.manifest))
     finally:
-        spark.stop()
+        stop_session(spark)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ MAX_EVENT_WEIGHT = 1e6
 
 @dataclass(frozen=True)
 class Confidence:
-    """weights: event type -> weight of one event, None: the event's own `value`.  Other types are not seen."""
+    """weights: event type -> weight of one event, None: its own `value`.  Other types are not seen."""
 
     weights: Mapping[str, float | None]
     half_life_days: float

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from include.features.confidence import Confidence
 
+FEATURE_TABLES = ("user_items", "user_stats", "item_stats", "item_pairs")
+
 
 @dataclass(frozen=True)
 class EventFile:

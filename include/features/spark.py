@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,16 +12,15 @@ from pathlib import Path
 from uuid import uuid4
 
 from include.config.domain import Domain
-from include.errors import DataError, NightjarError
+from include.errors import DataError
 from include.features.confidence import confidence_of
-from include.features.java import find_java
-from include.features.manifest import EventFile, Manifest
+from include.features.java import java_options
+from include.features.job import run_job
+from include.features.manifest import FEATURE_TABLES, EventFile, Manifest
 from include.lake.lake import Lake
-from include.settings import REPO, Settings
+from include.settings import Settings
 
 log = logging.getLogger(__name__)
-JOB = REPO / "spark_jobs" / "build_features.py"
-TABLES = ("user_items", "user_stats", "item_stats", "item_pairs")
 
 # What is recent: a month, or one half-life where the domain forgets faster (news).
 MAX_RECENT_DAYS = 30.0
@@ -33,10 +29,6 @@ MAX_ITEMS_PER_USER = 500
 NEIGHBOURS = 50
 # Pairs of 10 users count half: one shared user is chance more often than taste.
 SHRINK = 10.0
-# The job holds rows in Spark's own storage, which spills: 1 GB suffices for a million events and leaves the
-# rest of the machine to the tasks beside it.
-DRIVER_MEMORY = "1g"
-LOG_LINES = 15
 
 
 @dataclass(frozen=True)
@@ -94,65 +86,25 @@ def build_features(
         rows=events,
         confidence=confidence_of(domain.events),
         cutoffs=dict(cutoffs),
-        tables={name: tuple((tables or {}).get(name, TABLES)) for name in cutoffs},
+        tables={name: tuple((tables or {}).get(name, FEATURE_TABLES)) for name in cutoffs},
         recent_days=min(MAX_RECENT_DAYS, domain.events.half_life_days),
         max_items_per_user=MAX_ITEMS_PER_USER,
         neighbours=NEIGHBOURS,
         shrink=SHRINK,
         output=_address(folder),
     )
-    manifest.write(work / "manifest.json")
-    _run_job(work, settings.spark_master, os.environ if environ is None else environ, run_id)
+    environ = os.environ if environ is None else environ
+    logfile = run_job(
+        manifest, work, master=settings.spark_master, environ=environ, java_options=java_options(environ)
+    )
     written = {
         cutoff: {table: _written(lake, f"{folder}/{cutoff}/{table}") for table in manifest.tables[cutoff]}
         for cutoff in cutoffs
     }
     seconds = time.monotonic() - started
     rows = sum(table.rows for cutoff in written.values() for table in cutoff.values())
-    log.info("features: %d events in, %d rows out, %.1f s", events, rows, seconds)
-    return FeatureFiles(written, events, seconds, work / "spark.log")
-
-
-def job_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """``environ`` with what the job needs besides: Java, this Python, this code, loopback."""
-    # Another Spark's jars would meet this Spark's Python; imports take twice the time without cached bytecode.
-    unwanted = ("SPARK_HOME", "PYTHONDONTWRITEBYTECODE")
-    return {key: value for key, value in environ.items() if key not in unwanted} | {
-        "JAVA_HOME": str(find_java(environ)),
-        "PYSPARK_PYTHON": sys.executable,
-        "PYSPARK_DRIVER_PYTHON": sys.executable,
-        "PYTHONPATH": str(REPO),
-        "SPARK_LOCAL_IP": environ.get("SPARK_LOCAL_IP", "127.0.0.1"),
-    }
-
-
-def _run_job(work: Path, master: str, environ: Mapping[str, str], run_id: str) -> None:
-    logfile = work / "spark.log"
-    command = [sys.executable, str(JOB), "--manifest", str(work / "manifest.json"), "--master", master]
-    command += ["--driver-memory", DRIVER_MEMORY]
-    with logfile.open("wb") as output:
-        # A session of its own: when this process is told to stop, the job and its JVM go with it.
-        job = subprocess.Popen(
-            command,
-            env=job_environment(environ),
-            cwd=work,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            status = job.wait()
-        finally:
-            if job.poll() is None:
-                os.killpg(job.pid, signal.SIGKILL)
-                job.wait()
-    if status:
-        lines = logfile.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        raise NightjarError(
-            f"Spark job {JOB.name} of run {run_id} ended with status {status} on master {master};"
-            f" its log {logfile} ends with:\n" + "\n".join(lines[-LOG_LINES:])
-        )
+    log.info("features of run %s: %d events in, %d rows out, %.1f s", run_id, events, rows, seconds)
+    return FeatureFiles(written, events, seconds, logfile)
 
 
 def _written(lake: Lake, folder: str) -> TableFiles:

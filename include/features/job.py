@@ -1,0 +1,74 @@
+"""Run spark_jobs/build_features.py in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from include.errors import NightjarError
+from include.features.java import find_java
+from include.features.manifest import Manifest
+from include.settings import REPO
+
+JOB = REPO / "spark_jobs" / "build_features.py"
+# Spark's storage spills: a million events and their pairs fit, and the rest of the machine is left to the
+# tasks beside it.
+DRIVER_MEMORY = "1g"
+LOG_LINES = 20
+
+
+def run_job(
+    manifest: Manifest, work: Path, *, master: str, environ: Mapping[str, str], java_options: Sequence[str]
+) -> Path:
+    """Run the job and wait for it; returns its log.
+
+    work: folder for manifest.json and spark.log, made if need be.
+    Raises NightjarError with the log's last lines when the job fails.
+    """
+    manifest.write(work / "manifest.json")
+    log = work / "spark.log"
+    command = [sys.executable, str(JOB), "--manifest", str(work / "manifest.json"), "--master", master]
+    command += ["--driver-memory", DRIVER_MEMORY, f"--java-options={' '.join(java_options)}"]
+    with log.open("wb") as output:
+        # A group of its own: when this process is told to stop, the job and its JVM go with it.
+        job = subprocess.Popen(
+            command,
+            env=job_environment(environ),
+            cwd=work,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+        )
+        try:
+            status = job.wait()
+        finally:
+            if job.poll() is None:
+                os.killpg(job.pid, signal.SIGKILL)
+                job.wait()
+    if status:
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        raise NightjarError(
+            f"Spark job {JOB.name} ended with status {status} on master {master}; {log} holds its log, whose"
+            " last lines are:\n" + "\n".join(lines[-LOG_LINES:])
+        )
+    return log
+
+
+def job_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """``environ`` with what the job needs besides: Java, this Python, this code, loopback."""
+    # Another Spark's jars would meet this Spark's Python; without cached bytecode imports take twice as long.
+    unwanted = ("SPARK_HOME", "PYTHONDONTWRITEBYTECODE")
+    return {key: value for key, value in environ.items() if key not in unwanted} | {
+        "JAVA_HOME": str(find_java(environ)),
+        "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_DRIVER_PYTHON": sys.executable,
+        "PYTHONPATH": str(REPO),
+        "SPARK_LOCAL_IP": environ.get("SPARK_LOCAL_IP", "127.0.0.1"),
+        # The JVM that only works out the driver's command line.
+        "SPARK_LAUNCHER_OPTS": environ.get("SPARK_LAUNCHER_OPTS", "-XX:TieredStopAtLevel=1"),
+    }
