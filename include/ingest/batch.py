@@ -18,7 +18,7 @@ from include.config.domain import Domain
 from include.errors import DataError
 from include.ingest.events import accept_events
 from include.ingest.items import accept_items
-from include.ingest.ledger import write_ledger, write_quarantine, write_watermarks
+from include.ingest.ledger import newest_event, write_ledger, write_quarantine, write_watermarks
 from include.ingest.mapping import needed_columns
 from include.ingest.staged import BatchCounts, StagedBatch
 from include.ingest.staging import stage_rows
@@ -88,9 +88,10 @@ def commit_batch(con: duckdb.DuckDBPyConnection, staged: StagedBatch) -> BatchCo
     Leaves the rows that were really accepted in temp table accepted_<kind>. May be called again for the
     same batch after a rollback. Raises DataError when the counts do not add up.
     """
+    before = newest_event(con) if staged.kind == "events" else None
     accepted = ACCEPT[staged.kind](con, staged)
     quarantined = write_quarantine(con, staged)
-    counts = write_ledger(con, staged)
+    counts = write_ledger(con, staged, before)
     if (counts.accepted, counts.quarantined) != (accepted, quarantined):
         raise DataError(
             f"batch {staged.batch_id} of {staged.kind}: the ledger counts {counts.accepted} accepted and"
@@ -101,7 +102,7 @@ def commit_batch(con: duckdb.DuckDBPyConnection, staged: StagedBatch) -> BatchCo
         raise DataError(
             f"batch {staged.batch_id} of {staged.kind}: the fates of its rows do not add up: {counts}"
         )
-    write_watermarks(con, staged)
+    write_watermarks(con, staged, before)
     return counts
 
 

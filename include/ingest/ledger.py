@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import duckdb
 
+from include.errors import DataError
 from include.ingest.staged import BatchCounts, StagedBatch
 
 
@@ -41,15 +42,16 @@ def _list_files(con: duckdb.DuckDBPyConnection, staged: StagedBatch) -> None:
     )
 
 
-def write_ledger(con: duckdb.DuckDBPyConnection, staged: StagedBatch) -> BatchCounts:
+def write_ledger(con: duckdb.DuckDBPyConnection, staged: StagedBatch, before: datetime | None) -> BatchCounts:
     """Insert a row of ops.ingests for each file; returns their sums.  Call after ``write_quarantine``.
 
     A file that was not read counts as one row, quarantined. A file that repeats another's content counts that
-    one's rows, all deduplicated.
+    one's rows, all deduplicated.  before: the watermark before this batch.  Raises DataError when the rows
+    accepted and quarantined are more than came.
     """
     is_events = staged.kind == "events"
     times = "min(event_at), max(event_at)" if is_events else "null::timestamp, null::timestamp"
-    horizon = _late_before(con, staged) if is_events else None
+    horizon = before - timedelta(days=staged.late_after_days) if before else None
     late = "count(*) filter (event_at < ?)" if horizon else "0"
     con.execute(
         "create or replace temp table staged_ledger as"
@@ -82,40 +84,34 @@ def write_ledger(con: duckdb.DuckDBPyConnection, staged: StagedBatch) -> BatchCo
         " from staged_ledger"
     ).fetchone()
     assert row is not None
+    if row[6] is not None and row[6] < 0:
+        raise DataError(
+            f"batch {staged.batch_id} of {staged.kind}: more rows were accepted and quarantined than a file"
+            " holds; nothing was committed; this is a bug: keep the files and report it"
+        )
     return BatchCounts(staged.kind, *(int(figure) for figure in row[:6]))
 
 
-def _late_before(con: duckdb.DuckDBPyConnection, staged: StagedBatch) -> datetime | None:
-    newest = _newest_event(con)
-    return newest - timedelta(days=staged.late_after_days) if newest else None
-
-
-def _newest_event(con: duckdb.DuckDBPyConnection) -> datetime | None:
+def newest_event(con: duckdb.DuckDBPyConnection) -> datetime | None:
+    """The watermark: time of the newest event ever accepted."""
     row = con.execute(
         "select max(position::timestamp) from ops.watermarks where source = 'events'"
     ).fetchone()
     return row[0] if row else None
 
 
-def write_watermarks(con: duckdb.DuckDBPyConnection, staged: StagedBatch) -> None:
-    """Move the watermark of the events and the positions that the batch came with.  Call last."""
+def write_watermarks(con: duckdb.DuckDBPyConnection, staged: StagedBatch, before: datetime | None) -> None:
+    """Move the watermark of the events, and the positions that the batch came with.  Call last."""
     if staged.kind == "events":
-        _move_watermark(con, staged)
-    for source, position, waiting in staged.offsets:
-        _set(con, source, position, None, waiting, staged.ingested_at)
-
-
-def _move_watermark(con: duckdb.DuckDBPyConnection, staged: StagedBatch) -> None:
-    row = con.execute(f"select max(event_at) from {staged.accepted_table}").fetchone()
-    newest = row[0] if row else None
-    if newest is None:
-        return
-    before = _newest_event(con)
-    newest = max(newest, before) if before else newest
-    lag_seconds = (staged.ingested_at - newest).total_seconds()
-    # Rows of files that were not opened yet are not known; a drained folder has none.
-    waiting = None if staged.remaining else 0
-    _set(con, "events", newest.isoformat(sep=" "), lag_seconds, waiting, staged.ingested_at)
+        row = con.execute(f"select max(event_at) from {staged.accepted_table}").fetchone()
+        times = [time for time in (row[0] if row else None, before) if time is not None]
+        # Rows of files that were not opened yet are not known; a drained folder has none.
+        waiting = None if staged.remaining else 0
+        if times:
+            lag_seconds = (staged.ingested_at - max(times)).total_seconds()
+            _set(con, "events", max(times).isoformat(sep=" "), lag_seconds, waiting, staged.ingested_at)
+    for source, position, rows in staged.offsets:
+        _set(con, source, position, None, rows, staged.ingested_at)
 
 
 def _set(

@@ -30,8 +30,8 @@ def needed_columns(con: duckdb.DuckDBPyConnection, source: SourceConfig) -> tupl
 
 def read_columns(con: duckdb.DuckDBPyConnection, source: SourceConfig) -> tuple[str, ...]:
     """Columns that the mapping and the rules read, in order of first use."""
-    found: dict[str, None] = {}
-    for field, expression in field_expressions(source).items():
+    found: dict[str, None] = {} if source.columns else dict.fromkeys(FIELDS[source.kind])
+    for field, expression in source.columns.items():
         key = f"sources.{source.kind}.columns.{field}"
         found.update(dict.fromkeys(_column_names(con, expression, key)))
     for i, rule in enumerate(source.reject):

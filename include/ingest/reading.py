@@ -70,7 +70,8 @@ def _jsonl_sql(paths: str, place: str, columns: Sequence[str]) -> str:
     return (
         f"select nj_file, nj_row, nj_line, {values} from ("
         f" select nj_file, nj_row, nj_line, {extract} as nj_values from ("
-        f"  select {place}, coalesce(nj_line, '') as nj_line, case when json_valid(nj_line) then nj_line end as nj_json"
+        f"  select {place}, coalesce(nj_line, '') as nj_line,"
+        "   case when json_valid(nj_line) then nj_line end as nj_json"
         f"  from {line_source(paths)}))"
     )
 

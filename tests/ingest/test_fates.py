@@ -13,17 +13,11 @@ import pytest
 
 from include.config.domain import Domain
 from include.ingest.ingest import IngestReport, ingest_pending
-from include.lake.lake import Lake, open_lake
+from include.lake.lake import Lake
 from include.settings import Settings
 
 NOW = datetime(2024, 6, 1, 12, 0, 0)
 Ingest = Callable[[], IngestReport]
-
-
-@pytest.fixture
-def lake(settings: Settings):
-    with open_lake(settings) as opened:
-        yield opened
 
 
 @pytest.fixture
