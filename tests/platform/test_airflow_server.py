@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 from collections.abc import Iterator
 from pathlib import Path
@@ -135,6 +136,18 @@ def test_airflow_up_ends_with_an_error_when_a_service_dies(tmp_path: Path) -> No
     scheduler.kill()
     process.communicate()
     assert process.returncode == 1
+    assert processes_of(tmp_path) == []
+
+
+@pytest.mark.faults
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")
+def test_nothing_is_left_when_airflow_up_is_killed_outright(tmp_path: Path) -> None:
+    process, _ = start_airflow_up(tmp_path)
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + 120
+    while processes_of(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.5)
     assert processes_of(tmp_path) == []
 
 
