@@ -47,15 +47,15 @@ def confidence_of(events: EventsConfig) -> Confidence:
 def event_weight_sql(confidence: Confidence, dialect: Dialect = "duckdb") -> str:
     """Expression over the columns of raw.events: weight of one event before any decay.
 
-    Null for a type that the domain does not name: filter first. A `value` that is missing or NaN counts 0:
-    the pair is seen but shows no interest.
+    0 for a type that the domain does not name, whose events are to be filtered out, and for a `value` that is
+    missing or NaN: the pair is seen but shows no interest.
     """
     cases = " ".join(
         f"when {_text(name, dialect)} then {_own_value() if weight is None else _number(weight)}"
         for name, weight in confidence.weights.items()
     )
     bound = _number(MAX_EVENT_WEIGHT)
-    return f"greatest(least(case event_type {cases} end, {bound}), -{bound})"
+    return f"greatest(least(case event_type {cases} else {_number(0)} end, {bound}), -{bound})"
 
 
 def decayed_events_sql(events: str, confidence: Confidence, cutoff: datetime, dialect: Dialect) -> str:
@@ -103,7 +103,8 @@ def recent_events_sql(cutoff: datetime, recent_days: float) -> str:
 
 
 def _own_value() -> str:
-    return "coalesce(nullif(value, cast('NaN' as double)), cast(0 as double))"
+    # Not nullif(value, 'NaN'): to DuckDB a NaN read from Parquet may differ from a NaN that it made itself.
+    return "case when value is null or isnan(value) then cast(0 as double) else value end"
 
 
 def _number(value: float) -> str:

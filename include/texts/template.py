@@ -18,8 +18,9 @@ _CLOSERS = re.compile(r"^[)\]}]+")
 def item_texts(template: str, columns: Mapping[str, Sequence[str | None]]) -> list[str]:
     """Fill the template for every row.  columns: field -> values, all of one length.
 
-    A field that is missing or blank takes the words and punctuation before it along ("{title}. {tags}" of a
-    title alone is the title); a row whose fields are all blank has the text "".
+    A field that is missing or blank takes along the words and punctuation before it and the bracket that
+    closes behind it: "{title} ({category}). {tags}" of a title alone is the title. A row whose fields are all
+    blank has the text "".
     """
     pieces = [(literal, field) for literal, field, _, _ in Formatter().parse(template)]
     fields = list(dict.fromkeys(field for _, field in pieces if field))
@@ -51,20 +52,22 @@ def _tag_list(text: str) -> str:
 
 def _fill(pieces: Sequence[tuple[str, str | None]], values: Mapping[str, str]) -> str:
     text = ""
-    was_blank = False
+    was_blank = True  # the field before
     for literal, field in pieces:
-        if field and not values[field]:
-            was_blank = True
+        closers = _CLOSERS.match(literal)
+        closing = closers[0] if closers else ""
+        if not was_blank:
+            text += closing
+        literal = literal.removeprefix(closing)
+        if field is None:  # what follows the last field goes with it
+            text += "" if was_blank else literal
+            break
+        was_blank = not values[field]
+        if was_blank:
             continue
-        if was_blank:  # the bracket that the blank field stood in was never opened
-            literal = _CLOSERS.sub("", literal)
         if not text:
             literal = _LEADING_PUNCTUATION.sub("", literal)
-        elif text[-1] in ".!?" and literal.startswith("."):
-            literal = literal[1:]
-        if field:
-            text += literal + values[field]
-            was_blank = False
-        elif text:
-            text += literal
+        elif text[-1] in ".!?":
+            literal = literal.removeprefix(".")
+        text += literal + values[field]
     return text.strip()[:MAX_CHARACTERS]
