@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 
 from include.lake.lake import Lake, adopt_files, open_lake
+from include.nightly.page import render_page
 from include.nightly.training import as_json
 from include.publish.catch_up import catch_up
 from include.publish.publish import Publication, close_publication, open_publication, replace_set
@@ -102,7 +103,7 @@ def _write_evaluations(con: duckdb.DuckDBPyConnection, run: Run, at: datetime) -
 
 
 def report(run: Run) -> None:
-    """Keep what each stage cost in ops.stages."""
+    """Keep what each stage cost in ops.stages, and write the run's page below reports/."""
     stages = run.stages()
     with open_lake(run.settings) as lake:
 
@@ -125,3 +126,16 @@ def report(run: Run) -> None:
             )
 
         lake.write(work, run_id=run.run_id, message="cost of the run")
+        published = lake.value(
+            "select max(publication_id) from serving.publications where run_id = ?", [run.run_id]
+        )
+        if published is not None:
+            write_page(run, render_page(lake, run.run_id, published), published)
+
+
+def write_page(run: Run, page: str, publication_id: str) -> None:
+    """Put the page under its publication's name and under ``latest.html``."""
+    for name in (publication_id, "latest"):
+        partial = run.settings.reports / f".{name}.tmp"
+        partial.write_text(page, encoding="utf-8")
+        partial.replace(run.settings.reports / f"{name}.html")
