@@ -58,13 +58,30 @@ def stage_batch(
     None: nothing to commit (no files, or all are still being written).
     """
     limits = limits or BatchLimits()
-    with _work_folder(lake.settings.home / "tmp") as folder:
+    with work_folder(lake.settings.home / "tmp") as folder:
         needed = needed_columns(lake.con, domain.sources[kind])
         prepared, remaining = _prepare(lake.con, files, needed, folder, limits)
         if not prepared:
             return None
-        prepared = _mark_repeats(lake, kind, prepared)
-        problems = stage_rows(lake.con, domain, kind, prepared, f"staged_{kind}", ingested_at)
+        return stage_prepared(
+            lake, domain, kind, prepared, run_id=run_id, ingested_at=ingested_at, remaining=remaining
+        )
+
+
+def stage_prepared(
+    lake: Lake,
+    domain: Domain,
+    kind: str,
+    prepared: Sequence[PreparedFile],
+    *,
+    run_id: str,
+    ingested_at: datetime,
+    remaining: Sequence[PendingFile] = (),
+    offsets: Sequence[tuple[str, str, int | None]] = (),
+) -> StagedBatch:
+    """Stage what is prepared, from whatever source.  offsets: positions to commit with the rows."""
+    prepared = _mark_repeats(lake, kind, prepared)
+    problems = stage_rows(lake.con, domain, kind, prepared, f"staged_{kind}", ingested_at)
     prepared = [
         dataclasses.replace(file, status="unreadable", problem=problems[file.number])
         if file.number in problems
@@ -79,6 +96,7 @@ def stage_batch(
         late_after_days=domain.events.late_after_days,
         files=tuple(prepared),
         remaining=tuple(remaining),
+        offsets=tuple(offsets),
     )
 
 
@@ -160,7 +178,7 @@ def _mark_repeats(lake: Lake, kind: str, files: Sequence[PreparedFile]) -> list[
 
 
 @contextmanager
-def _work_folder(parent: Path) -> Iterator[Path]:
+def work_folder(parent: Path) -> Iterator[Path]:
     """A folder of this process for clean text; folders that killed processes left are removed."""
     parent.mkdir(parents=True, exist_ok=True)
     for left in parent.glob("ingest-*"):

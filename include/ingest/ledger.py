@@ -106,7 +106,8 @@ def write_watermarks(con: duckdb.DuckDBPyConnection, staged: StagedBatch, before
         row = con.execute(f"select max(event_at) from {staged.accepted_table}").fetchone()
         times = [time for time in (row[0] if row else None, before) if time is not None]
         # Rows of files that were not opened yet are not known; a drained folder has none.
-        waiting = None if staged.remaining else 0
+        is_drained = not staged.remaining and all(rows is not None for _, _, rows in staged.offsets)
+        waiting = 0 if is_drained else None
         if times:
             lag_seconds = (staged.ingested_at - max(times)).total_seconds()
             _set(con, "events", max(times).isoformat(sep=" "), lag_seconds, waiting, staged.ingested_at)

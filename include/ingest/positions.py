@@ -24,6 +24,12 @@ def place_rows(con: duckdb.DuckDBPyConnection, table: str, files: Sequence[Prepa
     the first number of the file and from the rejected lines before it.
     """
     numbers = ", ".join(str(file.number) for file in files)
+    if files[0].format == "offsets":
+        con.execute(
+            f"update {table} set position = seq - (nj_file::bigint << 40)"
+            f" where nj_file in ({numbers}) and reason is not null"
+        )
+        return
     bad = con.execute(
         f"select count(*) from {table} where nj_file in ({numbers}) and reason is not null"
     ).fetchone()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from include.ingest.mapping import json_pointer
 from include.lake.catalog import quote
-from include.landing.prepare import PreparedFile
+from include.landing.prepare import OFFSET_DIGITS, PreparedFile
 
 # A longer line is quarantined as line_too_long: rows are read in buffers of a few times this size.
 MAX_LINE_BYTES = 2_000_000
@@ -39,7 +39,15 @@ def reader_sql(files: Sequence[PreparedFile], columns: Sequence[str]) -> tuple[s
     numbers = "[" + ", ".join(str(file.number) for file in files) + "]"
     place = f"{numbers}[file_index::bigint + 1] as nj_file, row_number() over () as nj_row"
     if files[0].format == "jsonl":
-        return _jsonl_sql(paths, place, columns), list(columns)
+        lines = f"select {place}, coalesce(nj_line, '') as nj_line from {line_source(paths)}"
+        return _json_sql(lines, columns), list(columns)
+    if files[0].format == "offsets":
+        lines = (
+            f"select {numbers}[file_index::bigint + 1] as nj_file,"
+            f" nj_line[1:{OFFSET_DIGITS}]::bigint as nj_row,"
+            f" nj_line[{OFFSET_DIGITS + 1}:] as nj_line from {line_source(paths)}"
+        )
+        return _json_sql(lines, columns), list(columns)
     own = [name for name, _ in files[0].columns]
     present = {name.lower() for name in own}
     absent = [name for name in columns if name.lower() not in present]
@@ -62,7 +70,7 @@ def line_source(paths: str) -> str:
     )
 
 
-def _jsonl_sql(paths: str, place: str, columns: Sequence[str]) -> str:
+def _json_sql(lines: str, columns: Sequence[str]) -> str:
     pointers = "[" + ", ".join(json_pointer(column) for column in columns) + "]"
     values = ", ".join(f"nj_values[{i}] as {identifier(name)}" for i, name in enumerate(columns, start=1))
     # One parse for all keys; text that is no JSON object would raise, so it is not parsed.
@@ -70,9 +78,8 @@ def _jsonl_sql(paths: str, place: str, columns: Sequence[str]) -> str:
     return (
         f"select nj_file, nj_row, nj_line, {values} from ("
         f" select nj_file, nj_row, nj_line, {extract} as nj_values from ("
-        f"  select {place}, coalesce(nj_line, '') as nj_line,"
-        "   case when json_valid(nj_line) then nj_line end as nj_json"
-        f"  from {line_source(paths)}))"
+        "  select *, case when json_valid(nj_line) then nj_line end as nj_json"
+        f"  from ({lines})))"
     )
 
 

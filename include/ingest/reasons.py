@@ -9,12 +9,14 @@ from __future__ import annotations
 WHOLE_FILE = {
     "unreadable": "the file as a whole: torn gzip, broken Parquet footer, no usable header, UTF-16",
     "missing_columns": "the file as a whole: it lacks columns that the mapping reads",
+    "gap": "a Kafka partition: messages were gone before they were read, or the topic was made anew",
     "refused": "the file as a whole: its name was ingested before with other content",
 }
 ROW = {
     "torn_row": "a CSV row with an open quote, too few or too many columns",
     "line_too_long": "a line of more than 2,000,000 bytes",
     "invalid_json": "a line that is no JSON object",
+    "tombstone": "a Kafka message without a value",
     "invalid_utf8": "bytes that are no UTF-8",
     "nul_byte": "a NUL character",
     "missing_<field>": "a required field is not there, empty, blank, or a word as NULL, NaN, none",

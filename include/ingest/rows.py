@@ -26,10 +26,17 @@ _JSON = {"context", "attributes"}
 
 
 def rows_sql(
-    domain: Domain, kind: str, reader: str, columns: Sequence[str], ingested_at: datetime, has_marks: bool
+    domain: Domain,
+    kind: str,
+    reader: str,
+    columns: Sequence[str],
+    ingested_at: datetime,
+    *,
+    has_marks: bool,
+    blank: str = "",
 ) -> str:
-    """The SELECT of typed rows: nj_file, nj_row, reason (null: accepted so far; '': a blank line, no row),
-    raw (of a row with a reason) and the contract's fields of the kind."""
+    """The SELECT of typed rows: nj_file, nj_row, reason (null: accepted so far), raw (of a row with a reason)
+    and the contract's fields of the kind.  blank: reason of an empty line; '': it is no row."""
     fields = FIELDS[kind]
     source = domain.sources[kind]
     given = field_expressions(source)
@@ -42,7 +49,7 @@ def rows_sql(
     trimmed = ", ".join(f"{text_sql(f't_{field}')} as s_{field}" for field in fields)
     values = ", ".join(f"{_typed(field)} as {field}" for field in fields)
     reasons = " ".join(
-        f"when {condition} then {reason}" for condition, reason in _reasons(domain, kind, ingested_at)
+        f"when {condition} then {reason}" for condition, reason in _reasons(domain, kind, ingested_at, blank)
     )
     marks = _marks(columns) if has_marks else "null"
     # The row as it came: the line, or the columns as a JSON object under their own names.
@@ -78,14 +85,14 @@ def _marks(columns: Sequence[str]) -> str:
     )
 
 
-def _reasons(domain: Domain, kind: str, ingested_at: datetime) -> list[tuple[str, str]]:
+def _reasons(domain: Domain, kind: str, ingested_at: datetime, blank_line: str) -> list[tuple[str, str]]:
     """Condition and reason, both SQL, in order."""
     fields = FIELDS[kind]
     latest = ingested_at + timedelta(minutes=domain.events.max_future_minutes)
     found = [
         ("nj_mark is not null", "nj_mark"),
-        # Only JSON lines have nj_line; an empty line is no row.
-        ("nj_line is not null and trim(nj_line, ' \t') = ''", "''"),
+        # Only JSON lines have nj_line.
+        ("nj_line is not null and trim(nj_line, ' \t') = ''", quote(blank_line)),
         (
             "nj_line is not null and (not json_valid(nj_line) or json_type(nj_line) <> 'OBJECT')",
             "'invalid_json'",

@@ -104,7 +104,10 @@ def _read_group(stage: _Stage, group: Sequence[PreparedFile]) -> None:
     drop_rejects(stage.con)
     reader, own = reader_sql(group, stage.columns)
     has_marks = any(file.has_marks for file in group)
-    rows = rows_sql(stage.domain, stage.kind, reader, own, stage.ingested_at, has_marks)
+    blank = "tombstone" if group[0].format == "offsets" else ""
+    rows = rows_sql(
+        stage.domain, stage.kind, reader, own, stage.ingested_at, has_marks=has_marks, blank=blank
+    )
     fields = ", ".join(FIELDS[stage.kind])
     stage.con.execute(
         f"insert into {stage.table} (nj_file, seq, reason, raw, {fields})"

@@ -76,6 +76,15 @@ def clean_text(source: Path, target: Path, *, is_gzip: bool) -> CleanText:
     return CleanText(digest.hexdigest(), size, lines, has_marks)
 
 
+def clean_message(value: bytes) -> str:
+    """A message as one clean line, with the marks of ``clean_text``."""
+    text = value.removeprefix(codecs.BOM_UTF8).decode("utf-8", errors="nightjar_mark")
+    # Between the tokens of JSON a line break is a blank, and inside a text it may not stand.
+    text = text.replace("\x00", NUL).replace("\r", " ").replace("\n", " ")
+    # The line reader's delimiter: raw in JSON it is an error, and stays one in this form.
+    return text.replace("\x07", "\\x07")
+
+
 def _gunzip(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
     """The text of a gzip file, its members one after the other, in pieces of at most 4 MiB."""
     stream = zlib.decompressobj(wbits=31)

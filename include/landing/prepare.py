@@ -16,6 +16,8 @@ from include.landing.hashes import hash_file
 from include.landing.header import MAX_HEADER_CHARS, read_header
 
 log = logging.getLogger(__name__)
+# Digits of the offset at the head of each line of the format `offsets`: the largest 64-bit number has 19.
+OFFSET_DIGITS = 19
 
 
 @dataclass(frozen=True)
