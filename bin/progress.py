@@ -9,6 +9,8 @@ from typing import Any, TextIO
 from pluggy import HookimplMarker
 
 hookimpl = HookimplMarker("airflow")
+# A gate names each check that failed; a stack of Java errors is cut in its middle.
+ERROR_LENGTH = 2000
 
 
 class Progress:
@@ -69,9 +71,12 @@ class Progress:
 
 
 def describe_error(error: object) -> str:
-    """The error's type and its last non-empty line."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    text = lines[-1].strip() if lines else ""
+    """The error's type and its words, without the picture of the statement that DuckDB adds."""
+    words = str(error).split("\nLINE ")[0]
+    text = "\n".join(line.rstrip() for line in words.splitlines() if line.strip())
+    text = (
+        text if len(text) <= ERROR_LENGTH else text[: ERROR_LENGTH // 2] + " … " + text[-ERROR_LENGTH // 2 :]
+    )
     return f"{type(error).__name__}: {text}" if isinstance(error, BaseException) else text
 
 

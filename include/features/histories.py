@@ -189,14 +189,14 @@ def load_segments(
             {"path": path, "most": MAX_SEGMENTS},
         ).fetchall()
         names = tuple(f"{attribute}={value}" for (value,) in found)
-    con.register("_users", _ids_table(user_ids))
+    con.register("_segment_users", _ids_table(user_ids))
     rows = con.execute(
         "select wanted.position, json_extract_string(users.attributes, $path) as value"
-        " from _users as wanted inner join raw.users as users on wanted.id = users.user_id"
+        " from _segment_users as wanted inner join raw.users as users on wanted.id = users.user_id"
         " where value is not null",
         {"path": path},
     ).fetchall()
-    con.unregister("_users")
+    con.unregister("_segment_users")
     place = {name: position for position, name in enumerate(names)}
     for position, value in rows:
         unknown[position] = place.get(f"{attribute}={value}", NO_SEGMENT)

@@ -1,0 +1,205 @@
+"""The nightly DAG as a user runs it: a domain file of ten lines, landing files, one command."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from include.contracts import TABLES
+from include.settings import REPO
+from tests.support.generated import Generated, land_generated
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.spark]
+
+DOMAIN = """\
+domain: generated
+clock: data
+events:
+  types:
+    rating: {weight: value}
+text: "{title}. {tags}"
+consumed: exclude
+list_size: 10
+segment_by: group
+"""
+
+
+@dataclass(frozen=True)
+class Installation:
+    home: Path
+    environ: dict[str, str]
+    landed: Generated
+
+    def run_dag(self, dag_id: str, **params: str) -> subprocess.CompletedProcess[str]:
+        environ = self.environ | {name.upper(): value for name, value in params.items()}
+        command = [sys.executable, "-m", "bin.run_dag", dag_id]
+        return subprocess.run(command, env=environ, cwd=REPO, capture_output=True, text=True, timeout=280)
+
+    def reader(self) -> duckdb.DuckDBPyConnection:
+        con = duckdb.connect()
+        con.execute((self.home / "lake" / "attach.sql").read_text())
+        return con
+
+    def rows(self, sql: str) -> list[tuple]:
+        with self.reader() as con:
+            return con.execute(sql).fetchall()
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """A home with one nightly run over generated data."""
+    folder = tmp_path_factory.mktemp("nightly")
+    home = folder / "home"
+    config = folder / "generated.yaml"
+    config.write_text(DOMAIN)
+    landed = land_generated(home / "landing")
+    environ = os.environ | {"NIGHTJAR_HOME": str(home), "NIGHTJAR_CONFIG": str(config)}
+    made = Installation(home, environ, landed)
+    done = made.run_dag("nightly_recommendations")
+    assert done.returncode == 0, done.stdout + done.stderr
+    yield made
+
+
+def lists(installation: Installation) -> list[tuple]:
+    return installation.rows(
+        "select user_id, rank, item_id, round(score, 6), source, reason, generated_at"
+        " from nightjar.serving.recommendations order by user_id, rank"
+    )
+
+
+def test_every_user_has_a_full_list(installation: Installation) -> None:
+    counts = installation.rows(
+        "select count(*), count(distinct item_id), min(rank), max(rank)"
+        " from nightjar.serving.recommendations group by user_id"
+    )
+    assert len(counts) == installation.landed.users
+    assert set(counts) == {(10, 10, 1, 10)}
+
+
+def test_lists_hold_nothing_consumed_and_say_why(installation: Installation) -> None:
+    assert (
+        installation.rows(
+            "select * from nightjar.serving.recommendations"
+            " semi join nightjar.raw.events using (user_id, item_id)"
+        )
+        == []
+    )
+    assert (
+        installation.rows(
+            "select * from nightjar.serving.recommendations"
+            " where source is null or source = '' or reason is null or reason = '' or not isfinite(score)"
+        )
+        == []
+    )
+
+
+def test_at_least_four_sources_brought_candidates(installation: Installation) -> None:
+    sources = {row[0] for row in installation.rows("select distinct source from nightjar.serving.candidates")}
+    assert {"als", "item_to_item", "text", "popular"} <= sources
+
+
+def test_taste_is_found(installation: Installation) -> None:
+    """Two thirds of what is listed first is of the user's own group; chance would be a quarter."""
+    share = installation.rows(
+        "select avg((right(user_id, 3)::int % 4 = right(item_id, 3)::int % 4)::int)"
+        " from nightjar.serving.recommendations where rank <= 2 and user_id <> 'u060'"
+    )[0][0]
+    assert share > 0.66
+
+
+def test_publication_features_model_and_figures_came_together(installation: Installation) -> None:
+    ((kind, users, rows, model_version, run_id),) = installation.rows(
+        "select kind, users, rows, model_version, run_id from nightjar.serving.publications"
+    )
+    assert (kind, users, rows) == ("nightly", installation.landed.users, installation.landed.users * 10)
+    ((artifact, status),) = installation.rows(
+        f"select artifact, status from nightjar.ops.model_versions where model_version = '{model_version}'"
+    )
+    assert status == "champion" and (installation.home / "models" / artifact).is_file()
+    assert installation.rows("select sum(events) from nightjar.features.user_items") == [
+        (installation.landed.events,)
+    ]
+    metrics = {
+        row[0]
+        for row in installation.rows(
+            f"select metric || '@' || k from nightjar.ops.evaluations"
+            f" where run_id = '{run_id}' and subject = 'pipeline'"
+        )
+    }
+    for metric in ("precision", "recall", "f1", "map", "ndcg", "hit_rate"):
+        assert {f"{metric}@10", f"{metric}@50"} <= metrics
+    assert "coverage@10" in metrics
+
+
+def test_every_table_of_the_contract_is_there_and_marts_are_built(installation: Installation) -> None:
+    found = {
+        f"{schema}.{table}"
+        for schema, table in installation.rows(
+            "select table_schema, table_name from information_schema.tables where table_catalog = 'nightjar'"
+        )
+    }
+    assert set(TABLES) <= found
+    assert installation.rows("select count(*) from nightjar.marts.recommendations") == [
+        (installation.landed.users * 10,)
+    ]
+
+
+def test_stage_table_and_page_tell_of_the_run(installation: Installation) -> None:
+    stages = [
+        row[0] for row in installation.rows("select stage from nightjar.ops.stages order by finished_at")
+    ]
+    assert stages[:2] == ["ingest", "gate_input"] and stages[-1] == "publish"
+    page = (installation.home / "reports" / "latest.html").read_text()
+    assert "Title" in page and "<script" not in page and "http" not in page
+
+
+def test_second_run_gives_the_same_lists(installation: Installation) -> None:
+    before = lists(installation)
+    done = installation.run_dag("nightly_recommendations")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert lists(installation) == before
+    assert installation.rows("select count(*) from nightjar.serving.publications") == [(2,)]
+    assert installation.rows(
+        "select count(*) from nightjar.ops.stages where stage = 'embed_texts' and rows_out > 0"
+    ) == [(1,)]
+
+
+def test_earlier_as_of_gives_that_day(installation: Installation) -> None:
+    done = installation.run_dag("nightly_recommendations", as_of="2025-02-15T00:00:00Z")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert installation.rows(
+        "select distinct generated_at::varchar from nightjar.serving.recommendations"
+    ) == [("2025-02-15 00:00:00",)]
+    assert installation.rows(
+        "select max(last_event_at) < timestamp '2025-02-15' from nightjar.features.user_items"
+    ) == [(True,)]
+
+
+def test_bad_params_and_bad_config_stop_before_anything_runs(installation: Installation) -> None:
+    before = installation.rows("select count(*) from nightjar.ops.ingests")
+    refused = installation.run_dag("nightly_recommendations", domain="../../etc/passwd")
+    assert refused.returncode == 2 and "domain" in refused.stdout + refused.stderr
+    config = installation.home / "broken.yaml"
+    config.write_text(DOMAIN.replace("list_size: 10", "list_size: many"))
+    environ = installation.environ | {"NIGHTJAR_CONFIG": str(config)}
+    broken = Installation(installation.home, environ, installation.landed).run_dag("nightly_recommendations")
+    assert broken.returncode != 0
+    assert "config key 'list_size' in broken.yaml is 'many'; expected a whole number" in broken.stdout
+    assert installation.rows("select count(*) from nightjar.ops.ingests") == before
+
+
+def test_no_events_stops_before_publish(tmp_path: Path) -> None:
+    config = tmp_path / "empty.yaml"
+    config.write_text(DOMAIN)
+    home = tmp_path / "home"
+    environ = os.environ | {"NIGHTJAR_HOME": str(home), "NIGHTJAR_CONFIG": str(config)}
+    done = Installation(home, environ, Generated(0, 0, 0)).run_dag("nightly_recommendations")
+    assert done.returncode == 1
+    assert "raw.events is empty" in done.stdout
