@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
+from airflow.sdk import Asset
 from cosmos.config import ProfileConfig
 from cosmos.constants import InvocationMode
+from cosmos.exceptions import CosmosDbtRunError
 from cosmos.operators.local import DbtBuildLocalOperator
 
 from include.lake.catalog import find_catalog
 from include.settings import Settings, load_settings
-from include.transforms.dbt import PROJECT, dbt_environment, dbt_folder, dbt_writes
+from include.transforms.dbt import PROJECT, dbt_environment, dbt_folder, dbt_writes, hide_password
 
 
 def _profile(target: str) -> ProfileConfig:
@@ -57,6 +59,20 @@ class LakeDbtBuildOperator(DbtBuildLocalOperator):
         # Here and not in `env`, which Airflow renders and stores: the catalog's address may hold a password.
         with dbt_writes(settings, f"dbt of {self.dag_id}.{self.task_id}"):
             return super().run_dbt_runner(command, env | _variables(settings), cwd, **kwargs)
+
+    def handle_exception_dbt_runner(self, result: Any) -> None:
+        try:
+            super().handle_exception_dbt_runner(result)
+        except CosmosDbtRunError as error:
+            raise CosmosDbtRunError(hide_password(load_settings(), str(error))) from None
+
+    def get_datasets(self, source: Literal["inputs", "outputs"]) -> list[Asset]:
+        """The assets by the names that the other DAGs use: schema and table in the lake, wherever it lies."""
+        tables = [asset.uri.split("/")[-2:] for asset in super().get_datasets(source)]
+        return [
+            Asset(name=f"{schema}.{table}", uri=f"nightjar://{schema}/{table}", group="nightjar")
+            for schema, table in tables
+        ]
 
 
 def _variables(settings: Settings) -> dict[str, str]:

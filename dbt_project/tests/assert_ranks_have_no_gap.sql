@@ -5,4 +5,4 @@ select
     max(rank) as last_rank
 from {{ ref('recommendations') }}
 group by user_id
-having min(rank) <> 1 or max(rank) <> count(*)
+having min(rank) <> 1 or max(rank) <> count(distinct rank)

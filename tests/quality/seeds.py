@@ -56,7 +56,7 @@ insert into raw.items by name select 'i' || n as item_id, 'Title ' || n as title
     case n when 8 then timestamp '2026-03-01' end as available_to from range(1, 9) r (n);
 insert into raw.users by name select unnest(['u1', 'u2']) as user_id;
 insert into ops.ingests by name select 'b1' as batch_id, 'events' as source, 'ingested' as status,
-    10 as rows_in, 4 as accepted, 5 as quarantined, 1 as deduplicated;
+    10 as rows_in, 4 as accepted, 5 as quarantined, 1 as deduplicated, timestamp '2026-03-01' as ingested_at;
 create temp table listeners as select * from (values ('u1'), ('u2'), ('u3')) v (user_id);
 create temp table live_users as select * from listeners;
 create temp table consumed as
@@ -69,6 +69,19 @@ insert into serving.similar_items select 'i' || n, k, 'i' || (n + k), 1.0 / k, '
     from range(1, 5) r (n), range(1, 3) s (k);
 insert into serving.popular_items select segment, n, 'i' || n, 4.0 - n, 'p1'
     from (values ('all'), ('age=young')) s (segment), range(1, 4) r (n);
+"""
+
+# What a run leaves in the lake beside its lists.
+RUNS = """
+insert into serving.publications by name select 'p1' as publication_id, 'nightly' as kind,
+    timestamp '2026-03-01' as as_of, timestamp '2026-03-01 00:10' as published_at, 'm1' as model_version,
+    3 as users, 9 as rows, 'r1' as run_id;
+insert into ops.quality_results by name select 'r1' as run_id, 'input' as suite,
+    unnest(['a', 'b']) as expectation, true as is_success, 'critical' as severity, '0' as observed,
+    '0 rows' as "limit", timestamp '2026-03-01' as checked_at;
+insert into ops.model_versions by name select 'm1' as model_version, 'champion' as status, 'r1' as run_id;
+insert into ops.evaluations by name select 'r1' as run_id, 'pipeline' as subject, 'ndcg' as metric, 10 as k,
+    0.5 as value;
 """
 
 _E1 = "where event_id = 'e1'"
