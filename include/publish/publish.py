@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +18,10 @@ SET = ("recommendations", "candidates", "similar_items", "popular_items")
 
 @dataclass(frozen=True)
 class Publication:
-    """What one commit publishes.  as_of: cut-off of the events in it.  snapshot: lake snapshot they came from."""
+    """What one commit publishes.
+
+    as_of: cut-off of the events in it.  events_snapshot: lake snapshot that they were read from.
+    """
 
     publication_id: str
     kind: str
@@ -42,9 +44,9 @@ def open_publication(
 ) -> Publication:
     """A publication with the next number, so that ids of later ones sort after those of earlier ones."""
     row = con.execute(
-        "select publication_id from serving.publications order by publication_id desc"
+        "select max(split_part(publication_id, '-', 1)::bigint) from serving.publications"
     ).fetchone()
-    number = int(re.match(r"\d+", row[0])[0]) + 1 if row else 1  # type: ignore[index]
+    number = (row[0] or 0) + 1 if row else 1
     name = f"{number:08d}-{kind}-{as_of:%Y%m%dT%H%M%S}"
     return Publication(name, kind, as_of, published_at, model_version, run_id, events_snapshot)
 
@@ -54,9 +56,9 @@ def close_publication(
 ) -> None:
     """Enter the publication in serving.publications."""
     con.execute(
-        "insert into serving.publications by name select ? as publication_id, ? as kind, ?::timestamp as as_of,"
-        " ?::timestamp as published_at, ? as model_version, ? as users, ? as rows, ? as run_id,"
-        " ? as events_snapshot",
+        "insert into serving.publications by name select ? as publication_id, ? as kind,"
+        " ?::timestamp as as_of, ?::timestamp as published_at, ? as model_version, ? as users, ? as rows,"
+        " ? as run_id, ? as events_snapshot",
         [
             publication.publication_id,
             publication.kind,
@@ -102,6 +104,16 @@ def replace_similar(
     con.execute(f"delete from serving.similar_items where item_id in (select item_id from {items})")
     con.register("new_rows", similar)
     _insert(con, "similar_items", "new_rows", publication)
+    con.unregister("new_rows")
+
+
+def replace_popular(
+    con: duckdb.DuckDBPyConnection, popular: pa.Table, publication: Publication
+) -> None:
+    """Put new popular items in the place of all that are live."""
+    con.execute("delete from serving.popular_items")
+    con.register("new_rows", popular)
+    _insert(con, "popular_items", "new_rows", publication)
     con.unregister("new_rows")
 
 

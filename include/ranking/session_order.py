@@ -8,13 +8,14 @@ import numpy as np
 import scipy.sparse as sp
 
 from include.ranking.blend import normalise
-from include.ranking.session import MINUTES_PER_DAY, SOURCES_OF_SESSION
+from include.ranking.session import SOURCES_OF_SESSION
 from include.recommender.histories import Histories
 from include.recommender.lists import NO_ITEM, Lists
 from include.recommender.model import Recommender
 
 # After six half-lives a session has lost 98 % of its say: it is over.
 HALF_LIVES = 6
+MINUTES_PER_DAY = 1440.0
 BLOCK_USERS = 256
 
 

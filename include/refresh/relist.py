@@ -15,15 +15,16 @@ import numpy as np
 from include.config.domain import Domain
 from include.features.histories import load_catalogue, load_histories
 from include.publish.listing import list_users
-from include.publish.publish import Publication, replace_lists, replace_similar
-from include.publish.tables import candidate_rows, recommendation_rows, similar_rows
+from include.publish.publish import Publication, replace_lists, replace_popular, replace_similar
+from include.publish.tables import candidate_rows, popular_rows, recommendation_rows, similar_rows
 from include.recommender.lists import concatenate_lists
 from include.recommender.model import Recommender
-from include.recommender.neighbours import similar_items
+from include.recommender.neighbours import popular_items, similar_items
 
 # Temporary tables that hold what has to be listed again.
 USERS = "relisted_users"
 ITEMS = "relisted_items"
+NEIGHBOURS = "relisted_neighbours"
 
 
 @dataclass(frozen=True)
@@ -33,25 +34,23 @@ class Relisted:
     rows: int
 
 
-def find_relisted(con: duckdb.DuckDBPyConnection, events: str, items: str) -> tuple[int, int]:
-    """Fill the temporary tables from new events and from items that are new or changed.
+def find_relisted(
+    con: duckdb.DuckDBPyConnection, events: str, items: str, users: str | None = None
+) -> tuple[int, int]:
+    """Fill the temporary tables from new events, from items that are new or changed, and from new users.
 
-    events: relation with user_id; items: relation with item_id. Returns the numbers of users and items.
+    events, users: relations with user_id; items: relation with item_id. Returns the numbers of users and
+    items to list again.
     """
-    con.execute(f"create or replace temp table {ITEMS} as select distinct item_id from {items}")
-    con.execute(
-        f"""
-        create or replace temp table {USERS} as
-        select distinct user_id from {events}
-        union
-        select distinct user_id from serving.recommendations
-        where item_id in (select item_id from {ITEMS})
-        """
-    )
-    users = con.execute(f"select count(*) from {USERS}").fetchone()
-    items_found = con.execute(f"select count(*) from {ITEMS}").fetchone()
-    assert users is not None and items_found is not None
-    return int(users[0]), int(items_found[0])
+    changed = _count(con, ITEMS, f"select distinct item_id from {items}")
+    touched = f"select user_id from {events}"
+    if users is not None:
+        touched += f" union select user_id from {users}"
+    if changed:
+        # Without one, all lists of the lake would be read to find nothing.
+        shown = f"item_id in (select item_id from {ITEMS})"
+        touched += f" union select user_id from serving.recommendations where {shown}"
+    return _count(con, USERS, f"select distinct user_id from ({touched})"), changed
 
 
 def relist(
@@ -60,13 +59,16 @@ def relist(
     domain: Domain,
     publication: Publication,
     as_of: datetime,
+    current: Recommender | None = None,
 ) -> Relisted:
-    """List again whoever ``find_relisted`` found, from features.user_items, with the catalogue of as_of."""
-    current = recommender.with_catalogue(load_catalogue(con, domain, as_of))
-    user_ids = np.array(
-        [row[0] for row in con.execute(f"select user_id from {USERS} order by user_id").fetchall()], dtype=str
-    )
-    changed = [row[0] for row in con.execute(f"select item_id from {ITEMS} order by item_id").fetchall()]
+    """List again whoever ``find_relisted`` found, from features.user_items, with the catalogue of as_of.
+
+    current: the recommender over that catalogue, where the caller has it already.
+    """
+    if current is None:
+        current = recommender.with_catalogue(load_catalogue(con, domain, as_of))
+    user_ids = _ids(con, f"select user_id from {USERS} order by user_id")
+    changed = _ids(con, f"select item_id from {ITEMS} order by item_id")
     rows = 0
     if len(user_ids):
         histories = load_histories(con, domain, user_ids, current, as_of)
@@ -74,8 +76,33 @@ def relist(
         recommendations = recommendation_rows(current, user_ids, lists)
         replace_lists(con, recommendations, candidate_rows(current, user_ids, lists), USERS, publication)
         rows = recommendations.num_rows
-    if changed:
-        positions = current.catalogue.index_of(np.array(changed, dtype=str))
-        neighbours = similar_items(current, items=positions[positions >= 0])
-        replace_similar(con, similar_rows(current, neighbours), ITEMS, publication)
+    if len(changed):
+        _relist_items(con, current, publication)
     return Relisted(len(user_ids), len(changed), rows)
+
+
+def _relist_items(con: duckdb.DuckDBPyConnection, current: Recommender, publication: Publication) -> None:
+    """Neighbours of the changed items and of those that they are neighbours of; the popular items."""
+    _count(
+        con,
+        NEIGHBOURS,
+        f"""
+        select item_id from {ITEMS}
+        union
+        select item_id from serving.similar_items where similar_item_id in (select item_id from {ITEMS})
+        """,
+    )
+    positions = current.catalogue.index_of(_ids(con, f"select item_id from {NEIGHBOURS} order by item_id"))
+    neighbours = similar_items(current, items=positions[positions >= 0])
+    replace_similar(con, similar_rows(current, neighbours), NEIGHBOURS, publication)
+    replace_popular(con, popular_rows(current, popular_items(current)), publication)
+
+
+def _count(con: duckdb.DuckDBPyConnection, table: str, query: str) -> int:
+    """Make a temporary table; returns its number of rows."""
+    row = con.execute(f"create or replace temp table {table} as {query}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _ids(con: duckdb.DuckDBPyConnection, query: str) -> np.ndarray:
+    return np.array([row[0] for row in con.execute(query).fetchall()], dtype=str)

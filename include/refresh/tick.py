@@ -15,10 +15,11 @@ from include.contracts import ITEM_FIELDS
 from include.ingest.batch import commit_batch
 from include.ingest.staged import BatchCounts, StagedBatch
 from include.lake.lake import Lake
-from include.publish.catch_up import check_touched, flipped_items_sql
+from include.publish.catch_up import flipped_items_sql
 from include.publish.publish import Publication, close_publication, open_publication
 from include.quality.gates import run_batch_input_gate
 from include.recommender.model import Recommender
+from include.refresh.audit import check_touched
 from include.refresh.champion import Champion, find_champion
 from include.refresh.pairs import add_events
 from include.refresh.relist import Relisted, find_relisted, relist
@@ -28,6 +29,7 @@ from include.texts.embed import embed_items
 log = logging.getLogger(__name__)
 EVENTS = "refreshed_events"
 CHANGED = "refreshed_items"
+USERS = "refreshed_users"
 # Stands in for batches of a kind that did not come.
 _NOTHING = {"events": "raw.events", "items": "raw.items", "users": "raw.users"}
 
@@ -109,7 +111,7 @@ def _publish(
     con.execute(
         f"insert into {CHANGED} {flipped_items_sql()}", {"before": champion.published_as_of, "as_of": as_of}
     )
-    users, items = find_relisted(con, EVENTS, CHANGED)
+    users, items = find_relisted(con, EVENTS, CHANGED, USERS)
     if not users and not items:
         return Relisted(0, 0, 0), None
     add_events(con, EVENTS, domain.events, as_of)
@@ -137,10 +139,12 @@ def _as_of(con: duckdb.DuckDBPyConnection, domain: Domain, champion: Champion, n
 
 
 def _collect(con: duckdb.DuckDBPyConnection, staged: list[StagedBatch], run_id: str) -> None:
-    """What the commit accepted: events, and items whose content is new."""
+    """What the commit accepted: events, users, and items whose content is new."""
     tables = {batch.kind: batch.accepted_table for batch in staged}
     events = tables.get("events")
     con.execute(f"create or replace temp table {EVENTS} as select * from {events or 'raw.events limit 0'}")
+    users = tables.get("users")
+    con.execute(f"create or replace temp table {USERS} as select user_id from {users or 'raw.users limit 0'}")
     if "items" in tables:
         con.execute(
             f"create or replace temp table {CHANGED} as"
