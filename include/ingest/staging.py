@@ -21,6 +21,13 @@ from include.ingest.salvage import merge_torn, split_lines, swallowed_files
 from include.landing.prepare import PreparedFile
 
 log = logging.getLogger(__name__)
+_MAPPING_ERRORS = (
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.ConversionException,
+    duckdb.OutOfRangeException,
+    duckdb.ParserException,
+)
 TYPES = {name: type_ for name, type_, _ in (*EVENT_FIELDS, *ITEM_FIELDS, *USER_FIELDS)}
 
 
@@ -120,7 +127,7 @@ def _raise_if_not_the_data(error: duckdb.Error) -> None:
     text = str(error)
     if isinstance(error, duckdb.OutOfMemoryException) or "No space left" in text:
         raise error
-    if isinstance(error, duckdb.BinderException | duckdb.ConversionException | duckdb.ParserException):
+    if isinstance(error, _MAPPING_ERRORS):
         raise DataError(
             f"the column mapping or a reject rule of the domain file failed on the data: {text[:500]};"
             " write it so that it gives null for what it cannot read (try_cast)"

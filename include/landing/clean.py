@@ -111,16 +111,8 @@ def _gunzip(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
 def _decode(chunks: Iterator[bytes], name: str) -> Iterator[str]:
     """UTF-8 text with single newlines; a pair of CR and LF may lie across two chunks."""
     decoder = codecs.getincrementaldecoder("utf-8")(errors="nightjar_mark")
-    is_first = True
     held_cr = False
-    for chunk in chunks:
-        if is_first and chunk:
-            if chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                raise DataError(f"{name} is UTF-16 or UTF-32; expected UTF-8")
-            if chunk.startswith(b"\x1f\x8b"):
-                raise DataError(f"{name} is a gzip file; expected a name that ends in .gz")
-            chunk = chunk.removeprefix(codecs.BOM_UTF8)
-            is_first = False
+    for chunk in _without_mark(chunks, name):
         text = decoder.decode(chunk)
         if held_cr:
             text = "\r" + text
@@ -134,3 +126,16 @@ def _decode(chunks: Iterator[bytes], name: str) -> Iterator[str]:
     rest = decoder.decode(b"", final=True) + ("\n" if held_cr else "")
     if rest:
         yield rest
+
+
+def _without_mark(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
+    """The chunks without a byte order mark; what the first bytes show to be no UTF-8 raises DataError."""
+    head = b""
+    while len(head) < len(codecs.BOM_UTF8) and (chunk := next(chunks, None)) is not None:
+        head += chunk
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise DataError(f"{name} is UTF-16 or UTF-32; expected UTF-8")
+    if head.startswith(b"\x1f\x8b"):
+        raise DataError(f"{name} is a gzip file; expected a name that ends in .gz")
+    yield head.removeprefix(codecs.BOM_UTF8)
+    yield from chunks
