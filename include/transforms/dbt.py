@@ -34,7 +34,7 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
     catalog = find_catalog(settings)
     folder = dbt_folder(settings)
     password = _password(settings)
-    # dbt keeps out of its logs what stands in a variable of such a name, and errors repeat less than the address.
+    # dbt keeps the values of such variables out of its logs; an error may repeat the password alone.
     secrets = {"DBT_ENV_SECRET_NIGHTJAR_PASSWORD": password} if password else {}
     return {
         **secrets,
