@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+import traceback
 from collections.abc import Sequence
 from datetime import datetime
 from functools import reduce
@@ -267,7 +268,7 @@ def stop_session(spark: SparkSession) -> None:
         gateway.proc.wait()
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--manifest", type=Path, required=True)
     parser.add_argument("--master", default="local[*]")
@@ -277,9 +278,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     spark = start_session(options.master, options.driver_memory, options.java_options)
     try:
         build(spark, read_manifest(options.manifest))
+    except Exception:
+        traceback.print_exc()  # while the JVM still lives: it is what knows the reason
+        return 1
     finally:
         stop_session(spark)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

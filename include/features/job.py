@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ JOB = REPO / "spark_jobs" / "build_features.py"
 # tasks beside it.
 DRIVER_MEMORY = "1g"
 LOG_LINES = 20
+_ERROR = re.compile(r"(Caused by: )?[\w.$]+(Error|Exception)\b")
 
 
 def run_job(
@@ -53,10 +55,16 @@ def run_job(
     if status:
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         raise NightjarError(
-            f"Spark job {JOB.name} ended with status {status} on master {master}; {log} holds its log, whose"
-            " last lines are:\n" + "\n".join(lines[-LOG_LINES:])
+            f"Spark job {JOB.name} ended with status {status} on master {master}; its log, {log}, says:\n"
+            + "\n".join(_reasons(lines))
         )
     return log
+
+
+def _reasons(lines: Sequence[str]) -> list[str]:
+    """The lines that name an error, or else the last ones: a Java error brings 100 lines of its stack."""
+    named = list(dict.fromkeys(line[:500] for line in lines if _ERROR.match(line)))
+    return named[-5:] or list(lines[-LOG_LINES:])
 
 
 def job_environment(environ: Mapping[str, str]) -> dict[str, str]:
