@@ -39,8 +39,7 @@ class LakeDbtBuildOperator(DbtBuildLocalOperator):
             invocation_mode=InvocationMode.DBT_RUNNER,
             install_deps=False,
             should_store_compiled_sql=False,
-            # Unit tests need no lake and run with the tests of the code.
-            # Tests of what this selection or an earlier one built; those of later models have no table yet.
+            # Unit tests run with the tests of the code; a data test runs once all the models it reads are built.
             dbt_cmd_flags=["--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"],
             select=" ".join(select),
             **kwargs,

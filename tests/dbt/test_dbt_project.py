@@ -19,9 +19,7 @@ from tests.quality import seeds
 
 pytestmark = pytest.mark.slow
 
-STAGING = ["build", "--select", "path:models/staging", "path:models/intermediate"]
-CAUTIOUS = ["--indirect-selection", "cautious", "--exclude-resource-type", "unit_test"]
-MARTS = ["build", "--select", "path:models/marts", "--exclude-resource-type", "unit_test"]
+BUILD = ["build", "--indirect-selection", "buildable", "--exclude-resource-type", "unit_test", "--select"]
 
 
 def _view(name: str, replaced: str) -> str:
@@ -123,8 +121,8 @@ ALSO = {
 
 
 def build_all(settings: Settings) -> None:
-    run_dbt(settings, [*STAGING, *CAUTIOUS])
-    run_dbt(settings, MARTS)
+    run_dbt(settings, [*BUILD, "path:models/staging", "path:models/intermediate"])
+    run_dbt(settings, [*BUILD, "path:models/marts"])
 
 
 @pytest.fixture(scope="module")

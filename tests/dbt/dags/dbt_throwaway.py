@@ -9,9 +9,7 @@ from lake_dbt import LakeDbtBuildOperator
 
 with DAG("dbt_throwaway", schedule=None, start_date=datetime(2026, 1, 1)):
     staging = LakeDbtBuildOperator(
-        task_id="staging",
-        select=["path:models/staging", "path:models/intermediate"],
-        indirect_selection="cautious",
+        task_id="staging", select=["path:models/staging", "path:models/intermediate"]
     )
     marts = LakeDbtBuildOperator(task_id="marts", select=["path:models/marts"])
     staging >> marts
