@@ -16,7 +16,7 @@ from include.recommender.training import TrainingData
 
 @dataclass(frozen=True)
 class Split:
-    """train: all that may be learned from.  users: int (n_judged,) rows of train.histories with anything relevant.
+    """train: all that may be learned from.  users: int (n_judged,) rows of train.histories that judge.
     relevant: CSR bool (n_judged, n_items), what those users took afterwards and could have been shown.
     cutoff: epoch seconds, NaN for a split that is not by time."""
 
@@ -60,6 +60,23 @@ def time_split(
     train = training.with_events(training.events.where(before), as_of)
     after = training.events.where(~before)
     return judged_split(train, after, consumed, cutoff, max_users, seed, is_warm_only)
+
+
+def random_split(
+    training: TrainingData,
+    holdout_share: float,
+    consumed: Consumed,
+    *,
+    max_users: int | None = None,
+    seed: int = 0,
+) -> Split:
+    """Random events judge what is learned from the rest: for tuning where time offers no judges.
+
+    Not for a gate: the model sees what happened after the held-out events.
+    """
+    is_held = np.random.default_rng(seed).random(len(training.events)) < holdout_share
+    train = training.with_events(training.events.where(~is_held), training.as_of)
+    return judged_split(train, training.events.where(is_held), consumed, np.nan, max_users, seed)
 
 
 def judged_split(

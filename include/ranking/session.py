@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from include.ranking.blend import normalise
-from include.recommender.histories import histories_from_pairs
 from include.recommender.lists import NO_ITEM
 from include.recommender.model import Recommender
+from include.recommender.neighbours import single_item_histories
 
-MINUTES_PER_DAY = 1440.0
 SOURCES_OF_SESSION = ("covisitation", "text", "item_to_item")
 
 
@@ -21,26 +20,20 @@ def session_scores(
     age_minutes: Sequence[float] | np.ndarray,
     half_life_minutes: float,
 ) -> np.ndarray:
-    """float32 (n_items,): mean normalised score of each item for a history of just these items.
+    """float32 (n_items,): mean over the session items, weighted, of each item's normalised score.
 
     An item touched half_life_minutes ago counts half of one touched now.  Unknown items: drop them before.
     """
     items = np.asarray(session_items, dtype=np.int64)
-    ages = np.maximum(np.asarray(age_minutes, dtype=np.float64), 0)
-    unique, inverse = np.unique(items, return_inverse=True)
-    weight = np.bincount(inverse, weights=np.exp2(-ages / half_life_minutes), minlength=len(unique))
-    newest = np.full(len(unique), np.inf)
-    np.minimum.at(newest, inverse, ages)
-    n_items = len(recommender.catalogue)
-    total = np.zeros(n_items, dtype=np.float32)
-    history = histories_from_pairs(
-        np.zeros(len(unique)), unique, weight, newest / MINUTES_PER_DAY, n_users=1, n_items=n_items
-    )
+    weight = np.exp2(-np.maximum(np.asarray(age_minutes, dtype=np.float64), 0) / half_life_minutes)
+    # One made-up history an item, weighted afterwards: a source may read a history without its weights.
+    alone = single_item_histories(items, len(recommender.catalogue))
+    total = np.zeros(len(recommender.catalogue), dtype=np.float32)
     used = [name for name in SOURCES_OF_SESSION if name in recommender.sources]
     for name in used:
-        known = history if name == "text" else history.with_items(recommender.n_fitted)
-        part = normalise(recommender.sources[name].score(known))[0]
-        total[: len(part)] += part / len(used)
+        known = alone if name == "text" else alone.with_items(recommender.n_fitted)
+        part = weight @ normalise(recommender.sources[name].score(known)) / (weight.sum() * len(used))
+        total[: len(part)] += part.astype(np.float32)
     return total
 
 

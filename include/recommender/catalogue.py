@@ -94,8 +94,8 @@ def align_catalogue(model_item_ids: np.ndarray, catalogue: Catalogue) -> Catalog
     known = catalogue.index_of(model_item_ids)
     if len(model_item_ids) and len(catalogue) and (known < 0).all():
         raise ModelError(
-            f"model: none of its {len(model_item_ids)} item ids (first {str(model_item_ids[0])!r}) is in the catalogue of "
-            f"{len(catalogue)} items (first {str(catalogue.item_ids[0])!r}); train on this catalogue first"
+            f"model: none of its {len(model_item_ids)} item ids (first {str(model_item_ids[0])!r}) is in the "
+            f"catalogue of {len(catalogue)} items (first {str(catalogue.item_ids[0])!r}); train on it first"
         )
     is_new = np.ones(len(catalogue), bool)
     is_new[known[known >= 0]] = False

@@ -63,7 +63,7 @@ class ModelConfig:
     sources: tuple[str, ...] = tuple(SOURCES)
     params: dict[str, Any] = field(default_factory=dict)
     source_size: int = DEFAULT_SOURCE_SIZE
-    candidates: int = 200
+    candidates: int = 120
     ranking: str = "auto"
     reason_verb: str = "liked"
     consumed: Consumed = Consumed()

@@ -1,27 +1,30 @@
-"""Fit a recommender: sources, blend weights on an inner time split, then all of the data."""
+"""Fit a recommender: choose settings, weights and ranker on inner splits, then learn from all of the data."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from include.errors import DataError
-from include.evaluation.split import Split, time_split
-from include.ranking.blend import normalise
-from include.ranking.rules import allowed_items, open_items
+from include.evaluation.split import Split, random_split, time_split
+from include.ranking.features import ItemStatistics
+from include.ranking.ranker import Ranker
 from include.recommender.config import ModelConfig
-from include.recommender.model import FitReport, ItemStatistics, Recommender
+from include.recommender.model import FitReport, Recommender
 from include.recommender.training import TrainingData
 from include.retrieval.popular import popularity
 from include.retrieval.registry import FALLBACK, SOURCES
 from include.retrieval.source import Source, SourceUnavailable
 from include.retrieval.trending import trend
-from include.tuning.blend_weights import BlendPool, search_blend_weights
+from include.tuning.blend_weights import join_pools, pool_candidates, search_blend_weights
+from include.tuning.learned_ranking import learn_ranker
+from include.tuning.search import best_params, search_params
 
 log = logging.getLogger(__name__)
 Progress = Callable[[str], None]
@@ -35,94 +38,169 @@ UNTUNED_WEIGHTS = {
     "repeat": 0.5,
 }
 UNTUNED_POPULARITY = 0.1
+MAX_WINDOWS = 3
+ENOUGH_JUDGED_USERS = 300  # nDCG@10 is known to about ±0.015 then
 MIN_JUDGED_USERS = 20  # fewer and the search fits their chance; the untuned weights are safer
+# The search sees at most this many events, whole users at a time: beyond, settings no longer move.
+MAX_SEARCH_EVENTS = 300_000
+
+
+@dataclass
+class Notes:
+    """What a fit collects on its way for the report."""
+
+    progress: Progress
+    left_out: dict[str, str] = field(default_factory=dict)
+    validation: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, step: str):
+        """Add the block's wall time to seconds[step]."""
+        started = time.perf_counter()
+        yield
+        self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - started
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen on the inner splits: settings of each source, weights of the blend, the ranker."""
+
+    params: Mapping[str, Any] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
+    ranker: Ranker | None = None
 
 
 def fit_recommender(
-    training: TrainingData, config: ModelConfig, seed: int, progress: Progress | None = None
+    training: TrainingData,
+    config: ModelConfig,
+    seed: int,
+    progress: Progress | None = None,
+    *,
+    splits: Sequence[Split] | None = None,
+    params: Mapping[str, Any] | None = None,
 ) -> Recommender:
-    """Learn everything from `training`.  Raises DataError where there is no interaction at all.
+    """Learn everything from `training`; same inputs and seed give the same model.
 
-    Same inputs and seed give the same model.  Sources that cannot run are in report.left_out.
+    splits: judge by these instead of inner_splits(training); they must hold nothing but training data.
+    params: source -> settings already chosen (a champion's, a proposal's); only the blend and the ranker are
+    then tuned.  Raises DataError where there is no interaction at all; a source that cannot run is left out,
+    with the reason in report.left_out.
     """
     if training.histories.weights.nnz == 0:
         raise DataError(
             f"fit: no positive interaction among {training.n_users} users and {training.n_items} items; "
             "check the event types' weights and the input window"
         )
-    say = progress or log.info
-    seconds: dict[str, float] = {}
-    left_out: dict[str, str] = {}
-    split = time_split(
-        training, config.tuning.holdout_share, config.consumed, max_users=config.tuning.max_users, seed=seed
+    notes = Notes(progress or log.info)
+    choice = Choice(dict(config.params) | dict(params or {}))
+    if config.tuning.enabled:
+        if splits is None:
+            splits = inner_splits(training, config, seed)
+        if splits:
+            choice = choose(splits, config, seed, params, notes)
+        else:
+            notes.progress("too few users to judge by: default settings and weights are used")
+    sources = fit_sources(training, config, choice.params, seed, notes)
+    # A ranker reads one column a source: it cannot be used with other sources than it was taught with.
+    ranker = choice.ranker if choice.weights and set(choice.weights) == set(sources) else None
+    return _assemble(training, config, sources, choice.weights, ranker, notes)
+
+
+def inner_splits(training: TrainingData, config: ModelConfig, seed: int) -> list[Split]:
+    """Global time splits of the training data, of whole users up to MAX_SEARCH_EVENTS.
+
+    The newest window judges; while fewer than ENOUGH_JUDGED_USERS came back in it, windows before it judge
+    too, each against what was known before it began (rolling origin).
+    Where nobody came back after the cut-off (one-visit users, equal timestamps), pairs are held out at
+    random instead; where even that leaves fewer than MIN_JUDGED_USERS, nothing is returned.
+    """
+    sampled = sample_users(training, MAX_SEARCH_EVENTS, seed)
+    tuning = config.tuning
+    by_time: list[Split] = []
+    known = sampled
+    while len(by_time) < MAX_WINDOWS and sum(len(split.users) for split in by_time) < ENOUGH_JUDGED_USERS:
+        split = time_split(
+            known, tuning.holdout_share, config.consumed, max_users=tuning.max_users, seed=seed
+        )
+        if len(split.users) < MIN_JUDGED_USERS:
+            break
+        by_time.append(split)
+        known = split.train
+    if by_time:
+        return by_time
+    at_random = random_split(
+        sampled, tuning.holdout_share, config.consumed, max_users=tuning.max_users, seed=seed
     )
-    weights: dict[str, float] = {}
-    validation: dict[str, float] = {}
-    if config.tuning.enabled and len(split.users) >= MIN_JUDGED_USERS:
-        started = time.perf_counter()
-        inner = fit_sources(split.train, config, config.params, seed, {}, {}, say)
-        weights, validation = tune_blend(inner, split, config)
-        seconds["tune"] = time.perf_counter() - started
-    sources = fit_sources(training, config, config.params, seed, left_out, seconds, say)
-    if not weights:
-        weights = {name: UNTUNED_WEIGHTS.get(name, UNTUNED_POPULARITY) for name in sources}
-    report = FitReport(
-        left_out, {name: asdict(source.params) for name, source in sources.items()}, validation, seconds
-    )
-    return Recommender(
-        training.catalogue,
-        training.n_items,
-        config,
-        sources,
-        {name: weights.get(name, 0.0) for name in sources},
-        item_statistics(training),
-        training.segment_names,
-        report,
-    )
+    return [at_random] if len(at_random.users) >= MIN_JUDGED_USERS else []
+
+
+def sample_users(training: TrainingData, max_events: int, seed: int) -> TrainingData:
+    """The same data, or that of so many random users as hold about max_events events."""
+    n_events = len(training.events)
+    if n_events <= max_events:
+        return training
+    share = max_events / n_events
+    is_kept = np.random.default_rng(seed).random(training.n_users) < share
+    return training.with_events(training.events.where(is_kept[training.events.user_idx]), training.as_of)
+
+
+def choose(
+    splits: Sequence[Split], config: ModelConfig, seed: int, params: Mapping[str, Any] | None, notes: Notes
+) -> Choice:
+    """Settings, weights and ranker by the judged users of the splits."""
+    names = wanted_sources(config)
+    chosen = dict(config.params) | dict(params or {})
+    if params is None:
+        with notes.timed("tune settings"):
+            chosen = best_params(search_params(names, splits, config, seed, notes.progress))
+    inner = []
+    with notes.timed("tune blend"):
+        for split in splits:
+            quiet = Notes(log.debug)
+            sources = fit_sources(split.train, config, chosen, seed, quiet)
+            inner.append(_assemble(split.train, config, sources, {}, None, quiet))
+        if len({tuple(model.sources) for model in inner}) > 1:
+            raise DataError(
+                f"fit: the splits carry different sources: {[model.source_names for model in inner]}"
+            )
+        pool = join_pools([pool_candidates(model, split) for model, split in zip(inner, splits, strict=True)])
+        source_names = inner[0].source_names
+        for position, name in enumerate(source_names):
+            notes.validation[f"{name} alone"] = float(pool.ndcg(np.eye(len(source_names))[position]).mean())
+        weights, notes.validation["blend"] = search_blend_weights(pool, source_names)
+        notes.progress(f"tuned blend: nDCG@10 {notes.validation['blend']:.4f}")
+    if config.ranking == "blend":
+        return Choice(chosen, weights)
+    with notes.timed("learn ranker"):
+        weighted = [replace(model, weights=weights) for model in inner]
+        ranker, figures = learn_ranker(weighted, splits, seed, must_win=config.ranking == "auto")
+        notes.validation |= figures
+        notes.progress(f"learned ranker: {'used' if ranker else 'not used'} {figures}")
+    return Choice(chosen, weights, ranker)
+
+
+def wanted_sources(config: ModelConfig) -> tuple[str, ...]:
+    """The configured sources and the fallback, in the registry's order."""
+    return tuple(name for name in SOURCES if name in config.sources or name == FALLBACK)
 
 
 def fit_sources(
-    training: TrainingData,
-    config: ModelConfig,
-    params: Mapping[str, Any],
-    seed: int,
-    left_out: dict[str, str],
-    seconds: dict[str, float],
-    progress: Progress,
+    training: TrainingData, config: ModelConfig, params: Mapping[str, Any], seed: int, notes: Notes
 ) -> dict[str, Source]:
-    """Fit each configured source; why one could not run goes into left_out, its time into seconds."""
+    """Fit each configured source; why one could not run goes into notes.left_out."""
     sources: dict[str, Source] = {}
-    wanted = [name for name in SOURCES if name in config.sources or name == FALLBACK]
-    for name in wanted:
+    for name in wanted_sources(config):
         source_type, params_type = SOURCES[name]
-        started = time.perf_counter()
         try:
-            sources[name] = source_type.fit(training, params.get(name, params_type()), seed)
+            with notes.timed(f"fit {name}"):
+                sources[name] = source_type.fit(training, params.get(name, params_type()), seed)
         except SourceUnavailable as reason:
-            left_out[name] = str(reason)
-            progress(str(reason))
+            notes.left_out[name] = str(reason)
+            notes.progress(str(reason))
             continue
-        seconds[f"fit {name}"] = time.perf_counter() - started
-        progress(f"fitted {name} in {seconds[f'fit {name}']:.1f} s")
+        notes.progress(f"fitted {name} in {notes.seconds[f'fit {name}']:.1f} s")
     return sources
-
-
-def tune_blend(
-    sources: Mapping[str, Source], split: Split, config: ModelConfig
-) -> tuple[dict[str, float], dict[str, float]]:
-    """(weights, figures): figures hold nDCG@10 of each source alone and of the blend on the split."""
-    histories = split.histories
-    is_open = open_items(split.train.catalogue, config.rules)
-    allowed = allowed_items(histories, is_open, config.consumed)
-    scaled = np.stack([normalise(source.score(histories)) for source in sources.values()])
-    pool = BlendPool(scaled, allowed, split.relevant, config.source_size)
-    names = list(sources)
-    figures = {
-        f"{name} alone": float(pool.ndcg(np.eye(len(names))[position]).mean())
-        for position, name in enumerate(names)
-    }
-    weights, figures["blend"] = search_blend_weights(pool, names)
-    return weights, figures
 
 
 def item_statistics(training: TrainingData) -> ItemStatistics:
@@ -133,4 +211,32 @@ def item_statistics(training: TrainingData) -> ItemStatistics:
         n_users.astype(np.float32),
         popularity(histories, 30.0).astype(np.float32),
         trend(histories, 7.0, 5.0),
+    )
+
+
+def _assemble(
+    training: TrainingData,
+    config: ModelConfig,
+    sources: dict[str, Source],
+    weights: Mapping[str, float],
+    ranker: Ranker | None,
+    notes: Notes,
+) -> Recommender:
+    if not weights:
+        weights = {name: UNTUNED_WEIGHTS.get(name, UNTUNED_POPULARITY) for name in sources}
+    return Recommender(
+        training.catalogue,
+        training.n_items,
+        config,
+        sources,
+        {name: weights.get(name, 0.0) for name in sources},
+        item_statistics(training),
+        training.segment_names,
+        FitReport(
+            notes.left_out,
+            {name: asdict(source.params) for name, source in sources.items()},
+            notes.validation,
+            notes.seconds,
+        ),
+        ranker,
     )

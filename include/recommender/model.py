@@ -8,19 +8,12 @@ from typing import Any
 import numpy as np
 
 from include.errors import ModelError
+from include.ranking.features import ItemStatistics
+from include.ranking.ranker import Ranker
 from include.recommender.catalogue import Catalogue, align_catalogue
 from include.recommender.config import ModelConfig
 from include.retrieval.source import Source
 from include.retrieval.text import Text
-
-
-@dataclass(frozen=True)
-class ItemStatistics:
-    """Per item of the fit, float32 (n_items,): distinct users, recency-weighted users, trend."""
-
-    n_users: np.ndarray
-    recent_users: np.ndarray
-    trend: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -43,6 +36,7 @@ class Recommender:
     """catalogue: column order of every history it scores; its first n_fitted items are those of the fit.
 
     weights: source name -> weight >= 0 on the source's normalised score.
+    ranker: re-orders the blend's best candidates; None where it did not beat the blend.
     """
 
     catalogue: Catalogue
@@ -53,6 +47,7 @@ class Recommender:
     statistics: ItemStatistics
     segment_names: tuple[str, ...]
     report: FitReport
+    ranker: Ranker | None = None
 
     @property
     def source_names(self) -> tuple[str, ...]:
@@ -76,8 +71,8 @@ class Recommender:
                 aligned = replace(aligned, embeddings=_padded(text.embeddings, len(aligned)))
             elif aligned.embeddings.shape[1] != text.embeddings.shape[1]:
                 raise ModelError(
-                    f"model: item embeddings have {aligned.embeddings.shape[1]} dimensions; the model was fitted on "
-                    f"{text.embeddings.shape[1]}; train again after changing the text model"
+                    f"model: item embeddings have {aligned.embeddings.shape[1]} dimensions; "
+                    f"it was fitted on {text.embeddings.shape[1]}; train again after changing the text model"
                 )
             else:
                 sources[Text.name] = text.with_embeddings(aligned.embeddings)

@@ -9,11 +9,13 @@ import numpy as np
 
 from include.errors import DataError
 from include.ranking.blend import normalise, top_k
+from include.ranking.diversity import diversify
 from include.ranking.rules import allowed_items, boosts, open_items
 from include.recommender.cold_items import cold_item_weights
 from include.recommender.histories import Histories
 from include.recommender.lists import NO_ITEM, Candidates, Lists, concatenate_lists
 from include.recommender.model import Recommender
+from include.recommender.rank import rank
 from include.recommender.reasons import explain
 from include.retrieval.registry import FALLBACK
 
@@ -24,7 +26,10 @@ HIDDEN = np.float32(-np.inf)
 
 @dataclass(frozen=True)
 class BlockScores:
-    """Dense scores of one block. raw, scaled: (n_sources, n_users, n_items); allowed: bool (n_users, n_items)."""
+    """Dense scores of one block.
+
+    raw, scaled: float32 (n_sources, n_users, n_items).  allowed: bool (n_users, n_items).
+    """
 
     raw: np.ndarray
     scaled: np.ndarray
@@ -66,13 +71,12 @@ def recommend_block(recommender: Recommender, histories: Histories, n: int, with
     scores = score_block(recommender, histories)
     retrieved = retrieve(recommender, scores, n)
     blended = blend(recommender, scores)
-    in_union = np.zeros(blended.shape, dtype=bool)
-    for columns, is_real in retrieved:
-        rows = np.broadcast_to(np.arange(len(columns))[:, None], columns.shape)
-        in_union[rows[is_real], columns[is_real]] = True
-    blended[~in_union] = HIDDEN
-    items = top_k(blended, n)
-    score = np.take_along_axis(blended, items, axis=1)
+    hide_all_but(blended, retrieved)
+    ranked = rank(recommender, histories, scores.scaled, blended, n)
+    places = diversify(ranked.items, ranked.score, n, recommender.catalogue, recommender.config.diversity)
+    items = np.take_along_axis(ranked.items, places, axis=1)
+    # Diversity lifts an item above better scored ones: its rank then caps what the ones below may claim.
+    score = np.minimum.accumulate(np.take_along_axis(ranked.score, places, axis=1), axis=1)
     is_item = np.isfinite(score)
     items = np.where(is_item, items, NO_ITEM).astype(np.int32)
     source, evidence, share, reasons = explain(recommender, histories, scores.scaled, items)
@@ -131,10 +135,21 @@ def retrieve(recommender: Recommender, scores: BlockScores, n: int) -> list[tupl
         columns = top_k(visible, size)
         is_real = np.isfinite(np.take_along_axis(visible, columns, axis=1))
         if not is_fallback:
-            is_real &= np.take_along_axis(scores.raw[position], columns, axis=1) != 0
+            # Rounding leaves 1e-9 where a sum is nothing; that is no opinion either.
+            said = np.abs(np.take_along_axis(scores.raw[position], columns, axis=1))
+            is_real &= said > 1e-5 * said.max(axis=1, keepdims=True, initial=0)
             is_real &= scores.scaled[position].any(axis=1)[:, None]
         result.append((columns, is_real))
     return result
+
+
+def hide_all_but(blended: np.ndarray, retrieved: list[tuple[np.ndarray, np.ndarray]]) -> None:
+    """Set blended, in place, to HIDDEN outside the union of what the sources brought."""
+    in_union = np.zeros(blended.shape, dtype=bool)
+    for columns, is_real in retrieved:
+        rows = np.broadcast_to(np.arange(len(columns))[:, None], columns.shape)
+        in_union[rows[is_real], columns[is_real]] = True
+    blended[~in_union] = HIDDEN
 
 
 def _candidates(

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from include.errors import ModelError
+from include.ranking.features import ItemStatistics
+from include.ranking.ranker import Ranker
 from include.recommender.catalogue import make_catalogue
 from include.recommender.config import Consumed, Diversity, ModelConfig, Rules, Tuning
-from include.recommender.model import FitReport, ItemStatistics, Recommender
+from include.recommender.model import FitReport, Recommender
 from include.retrieval.registry import SOURCES
 
 FORMAT = 1
@@ -44,6 +46,8 @@ def save_recommender(recommender: Recommender, path: Path) -> str:
     arrays |= {f"statistics/{key}": value for key, value in vars(recommender.statistics).items()}
     for name, source in recommender.sources.items():
         arrays |= {f"source/{name}/{key}": value for key, value in source.arrays().items()}
+    if recommender.ranker is not None:
+        arrays |= {f"ranker/{key}": value for key, value in recommender.ranker.arrays().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.tmp")
     with partial.open("wb") as file:
@@ -72,8 +76,8 @@ def load_recommender(path: Path, checksum: str | None = None) -> Recommender:
     found = file_checksum(path)
     if found != expected:
         raise ModelError(
-            f"model {path.name}: sha256 is {found[:12]}…, expected {expected[:12]}…; the file was altered or torn, "
-            "restore it from a backup or train again"
+            f"model {path.name}: sha256 is {found[:12]}…, expected {expected[:12]}…; the file was altered or "
+            "torn, restore it from a backup or train again"
         )
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -112,6 +116,7 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> Recommender:
         statistics,
         tuple(meta["segment_names"]),
         FitReport(**meta["report"]),
+        Ranker.from_arrays(_under(arrays, "ranker/")) if "ranker/trees" in arrays else None,
     )
 
 

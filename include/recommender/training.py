@@ -83,8 +83,8 @@ def make_training_data(
         histories = replace(histories, segments=np.asarray(segments, np.int32))
     if histories.weights.shape != (len(user_ids), len(catalogue)):
         raise DataError(
-            f"training data: histories are {histories.weights.shape}; expected ({len(user_ids)}, {len(catalogue)}),"
-            " one row for each user_id and one column for each catalogue item"
+            f"training data: histories are {histories.weights.shape}; expected "
+            f"({len(user_ids)}, {len(catalogue)}), one row for each user_id and one column for each item"
         )
     known = events.where(events.event_at <= as_of)
     return TrainingData(user_ids, histories, catalogue, known, as_of, half_life_days, segment_names)

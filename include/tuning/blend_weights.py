@@ -3,68 +3,140 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 
 from include.evaluation.evaluate import hits_of
 from include.evaluation.metrics.ndcg import ndcg
+from include.evaluation.split import Split
 from include.ranking.blend import top_k
+from include.recommender.model import Recommender
+from include.recommender.recommend import blend, block_rows, hide_all_but, retrieve, score_block
 
 STEPS = (0.0, 0.5, 0.8, 1.25, 2.0)
 FIRST_WEIGHTS = (0.05, 0.1, 0.2, 0.5)
 K = 10
+# A weight must earn this much nDCG@10 in mean; less is the chance of the judged users.
+LEAST_GAIN = 2e-4
+LEAST_ERRORS = 0.3
 
 
+@dataclass(frozen=True)
 class BlendPool:
-    """Judged users' candidates with every source's normalised score; a blend is then one matrix product.
+    """Judged users' candidates; a blend is then one matrix product.
 
-    scaled: (n_sources, n_users, n_items).  allowed: bool (n_users, n_items).
+    scaled: float32 (n_users, n_candidates, n_sources).  is_hit, is_hidden: bool (n_users, n_candidates).
+    n_relevant: (n_users,).
     """
 
-    def __init__(self, scaled: np.ndarray, allowed: np.ndarray, relevant: sp.csr_matrix, size: int) -> None:
-        hidden = np.float32(-1e9)
-        tops = [top_k(np.where(allowed, source, hidden), size) for source in scaled]
-        pool = np.sort(np.concatenate(tops, axis=1), axis=1)
-        rows = np.arange(len(pool))[:, None]
-        is_repeated = np.zeros(pool.shape, dtype=bool)
-        is_repeated[:, 1:] = pool[:, 1:] == pool[:, :-1]
-        self.features = np.ascontiguousarray(scaled[:, rows, pool].transpose(1, 2, 0))
-        self.hidden = is_repeated | ~allowed[rows, pool]
-        self.hits = hits_of(pool, relevant)
-        self.n_relevant = np.diff(relevant.indptr)
+    scaled: np.ndarray
+    is_hit: np.ndarray
+    is_hidden: np.ndarray
+    n_relevant: np.ndarray
 
     def ndcg(self, weights: np.ndarray) -> np.ndarray:
         """float64 (n_users,): nDCG@10 of the blend with these weights."""
-        scores = self.features @ weights.astype(np.float32)
-        scores[self.hidden] = -np.inf
-        places = top_k(scores, K)
-        return ndcg(np.take_along_axis(self.hits & ~self.hidden, places, axis=1), self.n_relevant)
+        scores = self.scaled @ weights.astype(np.float32)
+        scores[self.is_hidden] = -np.inf
+        hits = np.take_along_axis(self.is_hit & ~self.is_hidden, top_k(scores, K), axis=1)
+        return ndcg(hits, self.n_relevant)
+
+
+def pool_candidates(recommender: Recommender, split: Split) -> BlendPool:
+    """Everything that any source of `recommender`, fitted on split.train, brings for the judged users.
+
+    What the cold-item guess and boosts would add is left out: they are not what is being tuned.
+    """
+    rows = block_rows(recommender)
+    parts = [
+        _pool_block(recommender, split, np.arange(start, min(start + rows, len(split.users))))
+        for start in range(0, len(split.users), rows)
+    ]
+    return join_pools(parts)
+
+
+def join_pools(pools: Sequence[BlendPool]) -> BlendPool:
+    """Users of several blocks or splits as one pool; shorter candidate rows are filled with hidden ones."""
+    width = max(pool.is_hit.shape[1] for pool in pools)
+
+    def widened(values: np.ndarray, filler: float) -> np.ndarray:
+        pad = [(0, 0), (0, width - values.shape[1])] + [(0, 0)] * (values.ndim - 2)
+        return np.pad(values, pad, constant_values=filler)
+
+    return BlendPool(
+        np.concatenate([widened(pool.scaled, 0) for pool in pools]),
+        np.concatenate([widened(pool.is_hit, False) for pool in pools]),
+        np.concatenate([widened(pool.is_hidden, True) for pool in pools]),
+        np.concatenate([pool.n_relevant for pool in pools]),
+    )
+
+
+def _pool_block(recommender: Recommender, split: Split, judged: np.ndarray) -> BlendPool:
+    scores = score_block(recommender, split.train.histories.rows(split.users[judged]))
+    retrieved = retrieve(recommender, scores, K)
+    n_items = scores.allowed.shape[1]
+    # A source's empty places take the number past the last item, which is hidden below.
+    columns = np.concatenate([np.where(is_real, items, n_items) for items, is_real in retrieved], axis=1)
+    columns.sort(axis=1)
+    is_hidden = columns == n_items
+    is_hidden[:, 1:] |= columns[:, 1:] == columns[:, :-1]
+    items = np.where(is_hidden, 0, columns)
+    scaled = scores.scaled[:, np.arange(len(items))[:, None], items].transpose(1, 2, 0)
+    relevant = split.relevant[judged]
+    return BlendPool(
+        np.ascontiguousarray(scaled), hits_of(items, relevant), is_hidden, np.diff(relevant.indptr)
+    )
 
 
 def search_blend_weights(
-    pool: BlendPool, names: Sequence[str], rounds: int = 4
+    pool: BlendPool, names: Sequence[str], rounds: int = 5
 ) -> tuple[dict[str, float], float]:
-    """(name -> weight >= 0 summing to 1, mean nDCG@10): coordinate ascent from the best single source.
+    """(name -> weight >= 0 summing to 1, mean nDCG@10): coordinate ascent from two starts, the better taken.
 
-    A change is taken only if it gains, so the result is never below the best single on these users.
+    The starts are the best single source, and all sources by their own nDCG squared.  The result is never
+    below the best single on these users.
     """
     n_sources = len(names)
-    singles = [float(pool.ndcg(np.eye(n_sources)[source]).mean()) for source in range(n_sources)]
-    weights = np.eye(n_sources)[int(np.argmax(singles))]
-    best = max(singles)
+    singles = np.array([pool.ndcg(row).mean() for row in np.eye(n_sources)])
+    starts = [np.eye(n_sources)[int(singles.argmax())], singles**2 / max(float((singles**2).sum()), 1e-12)]
+    if not singles.any():
+        starts = [np.full(n_sources, 1 / n_sources)]
+    found = [_ascend(pool, start, rounds) for start in starts]
+    weights, values = max(found, key=lambda pair: pair[1].mean())
+    return {name: float(weight) for name, weight in zip(names, weights, strict=True)}, float(values.mean())
+
+
+def _ascend(pool: BlendPool, weights: np.ndarray, rounds: int) -> tuple[np.ndarray, np.ndarray]:
+    """(weights, nDCG@10 by user) after changing one weight at a time while that gains."""
+    best = pool.ndcg(weights)
     for _ in range(rounds):
-        before = best
-        for source in range(n_sources):
+        before = best.mean()
+        for source in range(len(weights)):
             tried = FIRST_WEIGHTS if weights[source] == 0 else [weights[source] * step for step in STEPS]
             for weight in tried:
                 changed = weights.copy()
                 changed[source] = weight
                 if changed.sum() == 0:
                     continue
-                value = float(pool.ndcg(changed).mean())
-                if value > best + 1e-6:
-                    weights, best = changed / changed.sum(), value
-        if best - before < 1e-4:
+                values = pool.ndcg(changed)
+                if _is_gain(values - best):
+                    weights, best = changed / changed.sum(), values
+        if best.mean() - before < LEAST_GAIN:
             break
-    return {name: float(weight) for name, weight in zip(names, weights, strict=True)}, best
+    return weights, best
+
+
+def _is_gain(gain: np.ndarray) -> bool:
+    error = gain.std() / np.sqrt(max(len(gain), 1))
+    return bool(gain.mean() > max(LEAST_GAIN, LEAST_ERRORS * error))
+
+
+def blended_candidates(
+    recommender: Recommender, split: Split, judged: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(scaled (n_sources, n, n_items), blended (n, n_items)) of the judged rows, as `recommend` does."""
+    scores = score_block(recommender, split.train.histories.rows(split.users[judged]))
+    blended = blend(recommender, scores)
+    hide_all_but(blended, retrieve(recommender, scores, recommender.config.list_size))
+    return scores.scaled, blended

@@ -7,7 +7,7 @@ from include.recommender.interactions import SECONDS_PER_DAY, make_interactions
 
 
 def test_weights_decay_by_half_life_and_sum():
-    """Item 1 at age 10 and 0 days, half-life 10: 1/2 x 4 + 4 = 6; the return of item 2 leaves it consumed only."""
+    """Item 1 at age 10 and 0 days, half-life 10: 4/2 + 4 = 6; the return leaves item 2 consumed only."""
     day = SECONDS_PER_DAY
     events = make_interactions(
         [0, 0, 0, 0, 1], [1, 1, 2, 2, 0], np.array([0, 10, 10, 10, 11]) * day, [4, 4, 1, -1, 1]

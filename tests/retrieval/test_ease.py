@@ -14,8 +14,8 @@ def test_neighbourhood_of_everyone_is_the_exact_form():
     matrix = sp.random_array(
         (40, 9), density=0.4, rng=np.random.default_rng(3), format="csr", dtype=np.float32
     )
-    exact = exact_weights((matrix.T @ matrix).toarray(), 2.0)
-    near = neighbourhood_weights(sp.csr_matrix(matrix), 2.0, n_neighbours=9).toarray()
+    exact = exact_weights((matrix.T @ matrix).toarray(), 2.0, 0.5)
+    near = neighbourhood_weights(sp.csr_matrix(matrix), 2.0, 0.5, n_neighbours=9).toarray()
     np.testing.assert_allclose(near, exact, atol=1e-5)
-    few = neighbourhood_weights(sp.csr_matrix(matrix), 2.0, n_neighbours=3)
+    few = neighbourhood_weights(sp.csr_matrix(matrix), 2.0, 0.5, n_neighbours=3)
     assert np.diff(few.tocsc().indptr).max() == 3

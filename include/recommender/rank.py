@@ -1,0 +1,54 @@
+"""Rank one block: the blend's best candidates, re-ordered by the learned ranker where there is one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from include.ranking.blend import top_k
+from include.ranking.features import FeatureInputs, candidate_features
+from include.recommender.histories import Histories
+from include.recommender.model import Recommender
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Candidates of each row, best first.  items: int64 (n_users, n); score: float32, -inf where none."""
+
+    items: np.ndarray
+    score: np.ndarray
+
+
+def blend_candidates(blended: np.ndarray, n: int) -> Ranked:
+    """The n best of the blend."""
+    items = top_k(blended, n)
+    return Ranked(items, np.take_along_axis(blended, items, axis=1))
+
+
+def features_of(
+    recommender: Recommender, histories: Histories, scaled: np.ndarray, candidates: Ranked
+) -> np.ndarray:
+    """float32 (n_users, n_candidates, n_features).  scaled: (n_sources, n_users, n_items)."""
+    rows = np.arange(len(candidates.items))[:, None]
+    inputs = FeatureInputs(
+        candidates.items,
+        scaled[:, rows, candidates.items],
+        np.where(np.isfinite(candidates.score), candidates.score, 0),
+    )
+    return candidate_features(inputs, histories, recommender.catalogue, recommender.statistics)
+
+
+def rank(
+    recommender: Recommender, histories: Histories, scaled: np.ndarray, blended: np.ndarray, n: int
+) -> Ranked:
+    """At least n candidates (fewer only where the catalogue is smaller), in final order of score."""
+    ranker = recommender.ranker
+    candidates = blend_candidates(blended, max(recommender.config.candidates, n))
+    if ranker is None:
+        return candidates
+    score = ranker.order_scores(features_of(recommender, histories, scaled, candidates), candidates.score)
+    order = np.argsort(-score, axis=1, kind="stable")
+    return Ranked(
+        np.take_along_axis(candidates.items, order, axis=1), np.take_along_axis(score, order, axis=1)
+    )

@@ -1,0 +1,49 @@
+import numpy as np
+
+from include.ranking.session import rerank_by_session
+from include.recommender.catalogue import make_catalogue
+from include.recommender.config import ModelConfig
+from include.recommender.fit import fit_recommender
+from include.recommender.interactions import make_interactions
+from include.recommender.training import make_training_data
+
+
+def recommender():
+    """Two worlds, items 0-4 and 5-9, with texts to match."""
+    rng = np.random.default_rng(0)
+    users = np.repeat(np.arange(40), 4)
+    items = np.concatenate([rng.choice(5, 4, replace=False) + 5 * (user % 2) for user in range(40)])
+    embeddings = rng.normal(scale=0.1, size=(10, 4)) + np.repeat([[1, 0, 0, 0], [0, 1, 0, 0]], 5, axis=0)
+    catalogue = make_catalogue(np.arange(10).astype(str), embeddings=embeddings)
+    events = make_interactions(users, items, 1e9 + np.arange(len(users)) * 60.0)
+    return fit_recommender(
+        make_training_data(np.arange(40).astype(str), catalogue, events, as_of=events.event_at.max()),
+        ModelConfig(),
+        1,
+    )
+
+
+ITEMS, SCORE = np.array([0, 5, 1, 6, -1]), np.array([4.0, 3.9, 3.8, 3.7, 0.0])
+
+
+def order(model, items, ages, strength, half_life=30.0):
+    positions = rerank_by_session(
+        model, ITEMS, SCORE, items, ages, half_life_minutes=half_life, strength=strength
+    )
+    assert sorted(positions.tolist()) == list(range(5))
+    return ITEMS[positions].tolist()
+
+
+def test_what_is_touched_now_comes_up():
+    model = recommender()
+    assert order(model, [], [], 1.0) == ITEMS.tolist()
+    assert order(model, [8], [0.0], 0.0) == ITEMS.tolist()
+    assert set(order(model, [8], [0.0], 1.0)[:2]) == {5, 6}
+    assert set(order(model, [3], [0.0], 1.0)[:2]) == {0, 1}
+    assert order(model, [3], [0.0], 1.0)[-1] == -1
+
+
+def test_an_old_touch_gives_way_to_a_new_one():
+    model = recommender()
+    assert set(order(model, [8, 3], [300.0, 0.0], 1.0)[:2]) == {0, 1}
+    assert set(order(model, [8, 3], [0.0, 300.0], 1.0)[:2]) == {5, 6}
