@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,8 @@ def save_recommender(recommender: Recommender, path: Path) -> str:
         "params": {name: asdict(source.params) for name, source in recommender.sources.items()},
         "weights": recommender.weights,
         "segment_names": recommender.segment_names,
-        "report": asdict(recommender.report),
+        # Seconds differ from run to run; without them the same data gives the same file and checksum.
+        "report": asdict(replace(recommender.report, seconds={})),
     }
     arrays: dict[str, np.ndarray] = {"meta": _bytes(json.dumps(meta))}
     fitted = slice(0, recommender.n_fitted)

@@ -22,7 +22,7 @@ class Generated:
 
 
 def land_generated(
-    landing: Path, *, users: int = 60, items: int = 40, per_user: int = 12, seed: int = 7
+    landing: Path, *, users: int = 60, items: int = 80, per_user: int = 12, seed: int = 7
 ) -> Generated:
     """Write landing/{items,users,events}/generated.*; the same files for the same arguments.
 
