@@ -16,7 +16,7 @@ _GAP_DAYS = 3
 # A batch that is spread wider reads the days between as well.
 _MAX_RANGES = 24
 # What identical rows have in common. Fields are parted by characters that no landed text is likely to hold.
-_HASH = (
+EVENT_HASH = (
     "md5(concat_ws(chr(31), user_id, item_id, event_type, epoch_us(event_at),"
     " coalesce(value::varchar, chr(30)), coalesce(session_id, chr(30))))"
 )
@@ -28,12 +28,9 @@ def accept_events(con: duckdb.DuckDBPyConnection, staged: StagedBatch) -> int:
     An event is known by its event_id. The first in file order wins. The lake is searched on the days of
     the batch only, so the cost follows the batch.
     """
-    con.execute(
-        f"create or replace temp table fresh_events as select * exclude (event_id, reason, raw, position),"
-        f" coalesce(event_id, {_HASH}) as event_id from {staged.table} where reason is null"
-    )
-    _drop_repeats(con)
-    days = [row[0] for row in con.execute("select distinct event_at::date from fresh_events").fetchall()]
+    new = f"{staged.table} where reason is null"
+    firsts = _first_rows(con, new)
+    days = [row[0] for row in con.execute(f"select distinct event_at::date from {new}").fetchall()]
     known = " union all ".join(
         "select event_id from raw.events"
         f" where event_at >= timestamp '{first}' and event_at < timestamp '{end}'"
@@ -41,11 +38,11 @@ def accept_events(con: duckdb.DuckDBPyConnection, staged: StagedBatch) -> int:
     )
     con.execute(
         f"create or replace temp table {staged.accepted_table} as"
-        f" select nj_file, {_FIELDS} from fresh_events"
+        f" select nj_file, {_FIELDS} from (select * from {new})"
+        + (f" semi join ({firsts}) using (seq)" if firsts else "")
         + (f" anti join ({known}) using (event_id)" if known else "")
         + " order by event_at, seq"
     )
-    con.execute("drop table fresh_events")
     row = con.execute(
         f"insert into raw.events ({_FIELDS}, batch_id, ingested_at)"
         f" select {_FIELDS}, ?, ? from {staged.accepted_table}",
@@ -54,14 +51,11 @@ def accept_events(con: duckdb.DuckDBPyConnection, staged: StagedBatch) -> int:
     return int(row[0]) if row else 0
 
 
-def _drop_repeats(con: duckdb.DuckDBPyConnection) -> None:
-    row = con.execute("select count(*), count(distinct event_id) from fresh_events").fetchone()
+def _first_rows(con: duckdb.DuckDBPyConnection, new: str) -> str | None:
+    """SELECT of the first row of each event_id; None: no event_id comes twice, as in most batches."""
+    row = con.execute(f"select count(*), count(distinct event_id) from {new}").fetchone()
     assert row is not None
-    if row[0] != row[1]:
-        con.execute(
-            "create or replace temp table fresh_events as select e.* from fresh_events e"
-            " semi join (select min(seq) as seq from fresh_events group by event_id) f using (seq)"
-        )
+    return None if row[0] == row[1] else f"select min(seq) as seq from {new} group by event_id"
 
 
 def day_ranges(days: Sequence[date]) -> list[tuple[date, date]]:

@@ -1,7 +1,7 @@
 """Reading a group of prepared files as one relation.
 
 Each reader is a SELECT with the columns nj_file (the file's number), nj_row (number in the group, in file
-order), nj_line (a JSON line, else null) and the file's own columns as text.
+order), nj_line (a JSON line, else null), nj_is_object and the file's own columns as text.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def reader_sql(files: Sequence[PreparedFile], columns: Sequence[str]) -> tuple[s
     else:
         texts = [_parquet_text(name, type_) for name, type_ in files[0].columns]
         source = f"read_parquet({paths})"
-    select = ", ".join([place, "null::varchar as nj_line", *texts, *nulls])
+    select = ", ".join([place, "null::varchar as nj_line", "true as nj_is_object", *texts, *nulls])
     return f"select {select} from {source}", own
 
 
@@ -71,15 +71,19 @@ def line_source(paths: str) -> str:
 
 
 def _json_sql(lines: str, columns: Sequence[str]) -> str:
+    """nj_is_object: whether the line is a JSON object.  One parse gives all keys, and would raise on what
+    is no JSON; another one is only for lines that have none of the keys."""
     pointers = "[" + ", ".join(json_pointer(column) for column in columns) + "]"
-    values = ", ".join(f"nj_values[{i}] as {identifier(name)}" for i, name in enumerate(columns, start=1))
-    # One parse for all keys; text that is no JSON object would raise, so it is not parsed.
-    extract = f"json_extract_string(case when json_type(nj_json) = 'OBJECT' then nj_json end, {pointers})"
+    numbered = range(1, len(columns) + 1)
+    values = ", ".join(
+        f"nj_values[{i}] as {identifier(name)}" for i, name in zip(numbered, columns, strict=True)
+    )
+    any_value = f"coalesce({', '.join(f'nj_values[{i}]' for i in numbered)})"
     return (
-        f"select nj_file, nj_row, nj_line, {values} from ("
-        f" select nj_file, nj_row, nj_line, {extract} as nj_values from ("
-        "  select *, case when json_valid(nj_line) then nj_line end as nj_json"
-        f"  from ({lines})))"
+        f"select nj_file, nj_row, nj_line, {values}, case when {any_value} is not null then true"
+        "  else coalesce(json_type(nj_json) = 'OBJECT', false) end as nj_is_object from ("
+        f" select *, json_extract_string(nj_json, {pointers}) as nj_values from ("
+        f"  select *, case when json_valid(nj_line) then nj_line end as nj_json from ({lines})))"
     )
 
 

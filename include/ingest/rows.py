@@ -57,7 +57,7 @@ def rows_sql(
     return f"""
 with landed as ({reader}),
 mapped as (
-    select nj_file, nj_row, nj_line, struct_pack({whole}) as nj_columns, {marks} as nj_mark,
+    select nj_file, nj_row, nj_line, nj_is_object, struct_pack({whole}) as nj_columns, {marks} as nj_mark,
         case {rules or "when false then null"} end as nj_rule, {landed}
     from landed
 ),
@@ -93,10 +93,7 @@ def _reasons(domain: Domain, kind: str, ingested_at: datetime, blank_line: str) 
         ("nj_mark is not null", "nj_mark"),
         # Only JSON lines have nj_line.
         ("nj_line is not null and trim(nj_line, ' \t') = ''", quote(blank_line)),
-        (
-            "nj_line is not null and (not json_valid(nj_line) or json_type(nj_line) <> 'OBJECT')",
-            "'invalid_json'",
-        ),
+        ("not nj_is_object", "'invalid_json'"),
         ("nj_rule is not null", "nj_rule"),
     ]
     for field in REQUIRED[kind]:

@@ -13,6 +13,7 @@ import duckdb
 from include.config.domain import FIELDS, Domain
 from include.contracts import EVENT_FIELDS, ITEM_FIELDS, USER_FIELDS
 from include.errors import DataError
+from include.ingest.events import EVENT_HASH
 from include.ingest.mapping import read_columns
 from include.ingest.positions import drop_rejects, place_rows
 from include.ingest.reading import group_key, reader_sql
@@ -116,9 +117,10 @@ def _read_group(stage: _Stage, group: Sequence[PreparedFile]) -> None:
         stage.domain, stage.kind, reader, own, stage.ingested_at, has_marks=has_marks, blank=blank
     )
     fields = ", ".join(FIELDS[stage.kind])
+    values = fields.replace("event_id", f"coalesce(event_id, {EVENT_HASH})", 1)
     stage.con.execute(
         f"insert into {stage.table} (nj_file, seq, reason, raw, {fields})"
-        f" select nj_file, (nj_file::bigint << 40) + nj_row, reason, raw, {fields} from ({rows})"
+        f" select nj_file, (nj_file::bigint << 40) + nj_row, reason, raw, {values} from ({rows})"
     )
 
 
