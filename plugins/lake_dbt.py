@@ -39,7 +39,7 @@ class LakeDbtBuildOperator(DbtBuildLocalOperator):
             invocation_mode=InvocationMode.DBT_RUNNER,
             install_deps=False,
             should_store_compiled_sql=False,
-            # Unit tests run with the tests of the code; a data test runs once all the models it reads are built.
+            # Unit tests run with the tests of the code; a data test once all that it reads is built.
             dbt_cmd_flags=["--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"],
             select=" ".join(select),
             **kwargs,

@@ -13,6 +13,7 @@ from pathlib import Path
 from include.config.domain import Domain
 from include.lake.catalog import quote
 from include.lake.lake import Lake
+from include.quality.feature_checks import FEATURE_RELATIONS, feature_checks
 from include.quality.input_checks import INPUT_RELATIONS, input_checks, instant
 from include.quality.output_checks import OUTPUT_RELATIONS, TOUCHED_RELATIONS, output_checks
 from include.quality.plain import evaluate_checks
@@ -44,6 +45,18 @@ def run_input_gate(
     return _run_suite(
         lake, "input", input_checks(domain), relations, INPUT_RELATIONS, run_id, checked_at, docs
     )
+
+
+def run_feature_gate(
+    lake: Lake, views: Mapping[str, str], *, run_id: str, as_of: datetime, checked_at: datetime
+) -> GateReport:
+    """Check what is about to be trained on, in plain SQL: cheap enough to stand before every training.
+
+    views: user_items and item_pairs, each with the contract's columns; see ``run_output_gate``.
+    """
+    checks = feature_checks(as_of=as_of)
+    with gate_views(lake.con, views, FEATURE_RELATIONS, checks):
+        return GateReport("features", run_id, checked_at, evaluate_checks(lake.con, checks))
 
 
 def run_output_gate(

@@ -44,6 +44,8 @@ OUTPUT = {
     "live_users": "live_users",
 }
 
+FEATURES = {"user_items": "features.user_items", "item_pairs": "features.item_pairs"}
+
 GOOD = """
 insert into raw.events
     select id, user_id, item_id, type, timestamp '2026-02-01', value, null, null, null, 'b1',
@@ -61,6 +63,10 @@ create temp table listeners as select * from (values ('u1'), ('u2'), ('u3')) v (
 create temp table live_users as select * from listeners;
 create temp table consumed as
     select * from (values ('u1', 'i1'), ('u1', 'i2'), ('u2', 'i1')) v (user_id, item_id);
+insert into features.user_items by name select user_id, item_id, 1.0 as weight, 1 as events,
+    timestamp '2026-02-01' as first_event_at, timestamp '2026-02-01' as last_event_at,
+    timestamp '2026-03-01' as as_of from consumed;
+insert into features.item_pairs values ('i1', 'i2', 1, 0.5), ('i2', 'i1', 1, 0.5);
 insert into serving.recommendations select user_id, n, 'i' || (n + 2), 4.0 - n, 'als', 'because', 'm1', 'p1',
     timestamp '2026-03-01' from listeners, range(1, 4) r (n);
 insert into serving.candidates select user_id, source, n, 'i' || (n + 2), 4.0 - n, 'p1'
@@ -122,6 +128,37 @@ INPUT_FAULTS = {
     "ingests: rows in = accepted + quarantined + deduplicated": "update ops.ingests set rows_in = 11",
     "few enough rows were quarantined": "update ops.ingests set quarantined = 6, rows_in = 11",
     "ingests: every file could be read": "update ops.ingests set status = 'unreadable'",
+}
+
+_PAIR = "where user_id = 'u1' and item_id = 'i2'"
+_NEIGHBOUR = "where item_id = 'i2'"
+
+FEATURE_FAULTS = {
+    "user_items: there are pairs": "delete from features.user_items",
+    **{
+        f"user_items: {column} is given": f"update features.user_items set {column} = null {_PAIR}"
+        for column in TABLES["features.user_items"].column_names
+    },
+    "user_items: a pair is there once": f"insert into features.user_items from features.user_items {_PAIR}",
+    "user_items: weights are finite": f"update features.user_items set weight = 'nan' {_PAIR}",
+    "user_items: a pair has events": f"update features.user_items set events = 0 {_PAIR}",
+    "user_items: the first event is not after the last": (
+        f"update features.user_items set first_event_at = '2026-02-02' {_PAIR}"
+    ),
+    "user_items: no event is after as_of": (
+        f"update features.user_items set last_event_at = '2026-03-01 00:00:01' {_PAIR}"
+    ),
+    **{
+        f"item_pairs: {column} is given": f"update features.item_pairs set {column} = null {_NEIGHBOUR}"
+        for column in TABLES["features.item_pairs"].column_names
+    },
+    "item_pairs: a pair is there once": (
+        f"insert into features.item_pairs from features.item_pairs {_NEIGHBOUR}"
+    ),
+    "item_pairs: no item is its own neighbour": (
+        f"update features.item_pairs set neighbour_id = 'i2' {_NEIGHBOUR}"
+    ),
+    "item_pairs: similarity is from 0 to 1": f"update features.item_pairs set similarity = 1.1 {_NEIGHBOUR}",
 }
 
 # Every rank, score and id of the four serving tables in turn.

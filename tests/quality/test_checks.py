@@ -10,6 +10,7 @@ import pytest
 
 from include.config.domain import Domain
 from include.quality.expectations import validate_checks
+from include.quality.feature_checks import FEATURE_RELATIONS, feature_checks
 from include.quality.input_checks import INPUT_RELATIONS, input_checks
 from include.quality.output_checks import OUTPUT_RELATIONS, output_checks
 from include.quality.plain import evaluate_checks
@@ -18,6 +19,7 @@ from include.quality.rules import Check
 from tests.quality import seeds
 
 SUITES = {
+    "features": (seeds.FEATURES, FEATURE_RELATIONS, seeds.FEATURE_FAULTS),
     "input": (seeds.INPUT, INPUT_RELATIONS, seeds.INPUT_FAULTS),
     "output": (seeds.OUTPUT, OUTPUT_RELATIONS, seeds.OUTPUT_FAULTS),
 }
@@ -43,6 +45,8 @@ def con(world: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]
 
 
 def suite_checks(suite: str, domain: Domain) -> tuple[Check, ...]:
+    if suite == "features":
+        return feature_checks(as_of=seeds.AS_OF)
     return input_checks(domain) if suite == "input" else output_checks(domain, as_of=seeds.AS_OF)
 
 

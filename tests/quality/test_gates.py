@@ -14,6 +14,7 @@ from include.errors import DataError, GateError
 from include.lake.lake import Lake, open_lake
 from include.quality.gates import (
     run_batch_input_gate,
+    run_feature_gate,
     run_input_gate,
     run_output_gate,
     run_touched_output_gate,
@@ -77,6 +78,12 @@ def test_the_input_gate_sees_what_the_transaction_has_not_committed(lake: Lake, 
             # Nothing is a rating any more, so that no value is missed.
         ]
     assert lake.value("select count(*) from raw.events where event_type = 'buy'") == 0
+
+
+def test_an_event_after_as_of_stops_before_training(lake: Lake) -> None:
+    report = run_feature_gate(lake, seeds.FEATURES, run_id="r1", as_of=datetime(2026, 1, 31), checked_at=NOW)
+    with pytest.raises(GateError, match="user_items: no event is after as_of: found 3 rows, allowed: 0 rows"):
+        report.raise_for_failures()
 
 
 def test_another_runs_ledger_is_not_blamed_on_this_one(lake: Lake, books: Domain) -> None:
