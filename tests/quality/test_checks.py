@@ -83,6 +83,7 @@ def test_a_fault_is_caught_by_its_check_alone(
         assert "not measured" not in failed[0].observed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suite", SUITES)
 def test_great_expectations_finds_each_fault_too(
     suite: str, domain: Domain, con: duckdb.DuckDBPyConnection
