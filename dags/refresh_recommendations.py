@@ -1,0 +1,102 @@
+"""# Refresh of the recommendations
+
+Takes in what has landed, files and messages, and lists again whom it touches: rows, positions, histories,
+lists and the publication in **one commit a batch**. Rung by files that land, by messages on the topic, and by
+the clock every minute; whoever rings, a run drains all that waits. One run at a time.
+
+* A run that nothing waited for ends as skipped.
+* A refused batch (gate, model, domain file) is not retried by the run; the next run meets the same batch
+  again, and the last lists stay. Look at `raw.quarantine` and the task's log, mend the cause.
+* Params: `domain` is a domain file's name (default: `NIGHTJAR_CONFIG`); `linger_seconds` keeps a run that a
+  doorbell or the clock started waiting for more, so that a stream does not pay for a process each time.
+
+How it works, and what happens in each failure: docs/refresh.md.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pendulum
+from airflow.sdk import (
+    Asset,
+    AssetOrTimeSchedule,
+    AssetWatcher,
+    CronTriggerTimetable,
+    ExceptionRetryPolicy,
+    Param,
+    RetryAction,
+    RetryRule,
+    dag,
+    get_current_context,
+    task,
+)
+from airflow.sdk.exceptions import AirflowSkipException
+
+from include.assets import EVENTS, RECOMMENDATIONS
+from plugins.landing_watch import LandingTrigger, TopicTrigger
+
+# What is wrong with data, settings or models is as wrong a minute later; the rest may be a passing fault.
+REFUSALS = ["ConfigError", "DataError", "GateError", "ModelError"]
+LANDING = Asset(
+    name="landing",
+    uri="nightjar://landing",
+    group="nightjar",
+    watchers=[
+        AssetWatcher(name="landing_files", trigger=LandingTrigger()),
+        AssetWatcher(name="topic_messages", trigger=TopicTrigger()),
+    ],
+)
+
+
+@task(outlets=[EVENTS, RECOMMENDATIONS])
+def tick() -> dict[str, int]:
+    """Drain all that waits; returns rows taken in and lists written."""
+    from include.nightly.stages import open_run
+    from include.refresh.refresh import refresh
+    from include.settings import utc_now
+
+    context = get_current_context()
+    params = context["params"]
+    run = open_run(context["run_id"], params["domain"])
+    is_manual = context["dag_run"].run_type == "manual"
+    ticks = refresh(
+        run.settings,
+        run.domain,
+        run_id=run.run_id,
+        clock=utc_now,
+        linger_seconds=0 if is_manual else params["linger_seconds"],
+    )
+    if not ticks:
+        raise AirflowSkipException("nothing waited")
+    return {"rows_in": sum(done.rows_in for done in ticks), "lists": sum(done.users for done in ticks)}
+
+
+@dag(
+    schedule=AssetOrTimeSchedule(
+        timetable=CronTriggerTimetable("* * * * *", timezone="UTC"), assets=[LANDING]
+    ),
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=1),
+    tags=["nightjar"],
+    doc_md=__doc__,
+    params={
+        "domain": Param(None, type=["null", "string"], pattern="^[A-Za-z0-9_-]{1,40}$", title="Domain file"),
+        "linger_seconds": Param(20, type="number", minimum=0, maximum=600, title="Wait for more (s)"),
+    },
+    default_args={
+        "retries": 2,
+        "retry_delay": timedelta(seconds=10),
+        "execution_timeout": timedelta(minutes=30),
+        "retry_policy": ExceptionRetryPolicy(
+            [RetryRule([f"include.errors.{name}" for name in REFUSALS], RetryAction.FAIL, reason="refused")]
+        ),
+    },
+)
+def refresh_recommendations() -> None:
+    tick()
+
+
+refresh_recommendations()

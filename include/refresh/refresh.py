@@ -1,0 +1,91 @@
+"""A refresh run: everything that waits, in landing files and on the topic, tick by tick."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from include.config.domain import Domain
+from include.errors import DataError
+from include.lake.lake import Lake, open_lake
+from include.refresh.compact import compact
+from include.refresh.source import BatchSource, LandingSource
+from include.refresh.tick import Tick, drain
+from include.settings import Settings
+
+log = logging.getLogger(__name__)
+POLL_SECONDS = 0.5
+
+
+def refresh(
+    settings: Settings,
+    domain: Domain,
+    *,
+    run_id: str,
+    clock: Callable[[], datetime],
+    linger_seconds: float = 0.0,
+    most_seconds: float = 600.0,
+    progress: Callable[[Tick], None] | None = None,
+) -> list[Tick]:
+    """Drain all sources; then wait for more until ``linger_seconds`` passed without any.
+
+    Lingering spares a stream the start of a process for each doorbell, which costs more than its tick.
+    most_seconds: after that the run ends when a drain does, so that no run lasts for ever. Raises what
+    `run_tick` raises.
+    """
+    ticks: list[Tick] = []
+    began = quiet_since = time.monotonic()
+    with open_lake(settings) as lake, open_sources(domain) as sources:
+        check_domain(lake, domain)
+        while True:
+            drained = [
+                tick
+                for source in sources
+                for tick in drain(lake, domain, source, run_id=run_id, clock=clock, progress=progress)
+            ]
+            ticks += drained
+            now = time.monotonic()
+            if drained:
+                quiet_since = now
+                compact(lake, run_id=run_id)
+            if now - quiet_since >= linger_seconds or now - began >= most_seconds:
+                break
+            time.sleep(POLL_SECONDS)
+    log.info(
+        "refresh: %d ticks, %d rows in, %d lists, %.2f s",
+        len(ticks),
+        sum(tick.rows_in for tick in ticks),
+        sum(tick.users for tick in ticks),
+        time.monotonic() - began,
+    )
+    return ticks
+
+
+@contextmanager
+def open_sources(domain: Domain) -> Iterator[list[BatchSource]]:
+    """Landing folders, and the topic where the domain names one."""
+    sources: list[BatchSource] = [LandingSource(domain.refresh.batch_rows)]
+    if domain.refresh.kafka_topic is None:
+        yield sources
+        return
+    # The client library is only loaded where there is a topic.
+    from include.ingest.kafka import kafka_source
+
+    topic = kafka_source(domain)
+    try:
+        yield [*sources, topic]
+    finally:
+        topic.close()
+
+
+def check_domain(lake: Lake, domain: Domain) -> None:
+    """Raises DataError where the lake holds another domain's rows."""
+    held = lake.value("select value from ops.properties where name = 'domain'")
+    if held is not None and held != domain.name:
+        raise DataError(
+            f"the lake below {lake.settings.home} holds domain '{held}', this refresh is for '{domain.name}'"
+            f" ({domain.file.name}); give each domain a NIGHTJAR_HOME of its own"
+        )

@@ -1,0 +1,208 @@
+"""A user's list at read time: read from the lake, put in the order of the session, never written.
+
+with Reader(settings, domain) as reader:
+    answer = reader.recommend("u42", 10, session_items=["i7", "i9"])
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from include.config.domain import Domain
+from include.errors import DataError, ModelError
+from include.features.histories import load_catalogue
+from include.recommender.model import Recommender
+from include.refresh.champion import find_champion
+from include.serving.connection import open_reader
+from include.serving.session import order_by_model, order_by_neighbours, session_nearness
+from include.settings import Settings
+
+log = logging.getLogger(__name__)
+MAX_ITEMS = 1000
+# A session is short; what lies further back is in the user's history.
+MAX_SESSION_ITEMS = 50
+EVERYONE = "all"
+
+
+@dataclass(frozen=True)
+class Recommended:
+    """rank: from 1, as answered; score: of the list it comes from, so it need not fall with the rank."""
+
+    rank: int
+    item_id: str
+    score: float
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One list, of one publication.
+
+    publication_id: newest publication that the answer was read from; None: nothing is published yet.
+    generated_at: the as_of of the list; of the publication for a fallback.
+    fallback: None for the user's own list, else the segment whose popular items stand in.
+    """
+
+    user_id: str
+    publication_id: str | None
+    model_version: str | None
+    generated_at: datetime | None
+    fallback: str | None
+    items: tuple[Recommended, ...]
+
+
+class Reader:
+    """Answers from one read-only connection; threads may share it and take turns."""
+
+    def __init__(self, settings: Settings, domain: Domain) -> None:
+        self._domain = domain
+        self._lake = open_reader(settings)
+        self._lock = threading.Lock()
+        self._model: tuple[str, Recommender | None] | None = None
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._lake.close()
+
+    def recommend(self, user_id: str, n: int = 10, session_items: Sequence[str] = ()) -> Answer:
+        """The best n items for a user; fewer where the list holds no more.
+
+        session_items: what the user touched in this session, newest last, whether ingested yet or not. They
+        re-order the list and, unless the domain's `consumed` is allow, are left out of it. A user without a
+        list gets the popular items of the segment that the user's attributes name, else everyone's, after
+        the items most alike those of the session. Raises DataError on an n out of range.
+        """
+        if not 1 <= n <= MAX_ITEMS:
+            raise DataError(f"n is {n}; expected 1 to {MAX_ITEMS}")
+        session = [str(item) for item in session_items][-MAX_SESSION_ITEMS:]
+        with self._lock:
+            # One transaction: all that an answer is made of is of one snapshot.
+            self._lake.con.execute("begin")
+            try:
+                return self._answer(str(user_id), n, session)
+            finally:
+                self._lake.con.execute("rollback")
+
+    def _answer(self, user_id: str, n: int, session: list[str]) -> Answer:
+        published = self._rows(
+            "select publication_id, model_version, as_of from serving.publications"
+            " order by publication_id desc limit 1"
+        )
+        if not published:
+            return Answer(user_id, None, None, None, EVERYONE, ())
+        publication_id, model_version, as_of = published[0]
+        rows = self._rows(
+            "select item_id, score, source, reason, generated_at from serving.recommendations"
+            " where user_id = ? order by rank",
+            user_id,
+        )
+        fallback = None
+        if not rows:
+            fallback, rows = self._popular(user_id, as_of)
+        if session:
+            rows = self._in_session_order(
+                rows, session, model_version, as_of, is_stranger=fallback is not None
+            )
+        items = tuple(Recommended(rank, *row[:4]) for rank, row in enumerate(rows[:n], start=1))
+        generated_at = rows[0][4] if rows else as_of
+        return Answer(user_id, publication_id, model_version, generated_at, fallback, items)
+
+    def _popular(self, user_id: str, as_of: datetime) -> tuple[str, list[tuple[Any, ...]]]:
+        for segment in (self._segment(user_id), EVERYONE):
+            rows = self._rows(
+                "select item_id, score from serving.popular_items where segment = ? order by rank", segment
+            )
+            if rows:
+                reason = "popular" if segment == EVERYONE else f"popular with {segment}"
+                return str(segment), [(item, score, "popular", reason, as_of) for item, score in rows]
+        return EVERYONE, []
+
+    def _segment(self, user_id: str) -> str | None:
+        """attribute=value of a known user, where the domain has segments."""
+        attribute = self._domain.segment_by
+        if attribute is None:
+            return None
+        rows = self._rows("select attributes from raw.users where user_id = ?", user_id)
+        try:
+            value = json.loads(rows[0][0])[attribute] if rows else None
+        except (TypeError, ValueError, KeyError):
+            return None
+        return None if value is None else f"{attribute}={value}"
+
+    def _in_session_order(
+        self,
+        rows: list[tuple[Any, ...]],
+        session: list[str],
+        model_version: str,
+        as_of: datetime,
+        *,
+        is_stranger: bool,
+    ) -> list[tuple[Any, ...]]:
+        if self._domain.consumed != "allow":
+            rows = [row for row in rows if row[0] not in session]
+        settings = self._domain.refresh
+        half_life = settings.session_half_life_minutes
+        model = None if is_stranger else self._recommender(model_version, as_of)
+        items, score = [row[0] for row in rows], np.array([row[1] for row in rows], dtype=np.float64)
+        if model is not None:
+            order = order_by_model(
+                model, items, score, session, half_life_minutes=half_life, strength=settings.session_strength
+            )
+            return [rows[place] for place in order]
+        nearness = session_nearness(self._neighbours(session), session, half_life)
+        if is_stranger:
+            return self._near_first(rows, nearness, session, as_of)
+        order = order_by_neighbours(nearness, items, score, strength=settings.session_strength)
+        return [rows[place] for place in order]
+
+    def _near_first(
+        self, rows: list[tuple[Any, ...]], nearness: dict[str, float], session: list[str], as_of: datetime
+    ) -> list[tuple[Any, ...]]:
+        """The session is all that is known of a stranger: what is alike comes first, then what is popular."""
+        near = sorted(
+            (item for item in nearness if item not in session), key=lambda item: (-nearness[item], item)
+        )
+        alike = [(item, nearness[item], "similar", "like what you look at", as_of) for item in near]
+        return alike + [row for row in rows if row[0] not in nearness]
+
+    def _neighbours(self, session: list[str]) -> list[tuple[str, str, float]]:
+        # The newest publication's: an item that ended is in none of its rows.
+        return self._rows(
+            "select item_id, similar_item_id, score from serving.similar_items"
+            " where item_id in (select unnest(?::varchar[]))",
+            session,
+        )
+
+    def _recommender(self, model_version: str, as_of: datetime) -> Recommender | None:
+        """The champion, loaded once a version; None where its file cannot be used."""
+        if self._model is None or self._model[0] != model_version:
+            champion = find_champion(self._lake)
+            model = None
+            try:
+                if champion is not None:
+                    catalogue = load_catalogue(self._lake.con, self._domain, as_of)
+                    model = champion.load().with_catalogue(catalogue)
+            except ModelError as error:
+                log.warning("sessions are ordered by similar items alone: %s", error)
+            self._model = (model_version, model)
+        return self._model[1]
+
+    def _rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        return self._lake.rows(sql, parameters)
