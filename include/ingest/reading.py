@@ -48,7 +48,9 @@ def reader_sql(files: Sequence[PreparedFile], columns: Sequence[str]) -> tuple[s
             f" nj_line[{OFFSET_DIGITS + 1}:] as nj_line from {line_source(paths)}"
         )
         return _json_sql(lines, columns), list(columns)
-    own = [name for name, _ in files[0].columns]
+    # As the mapping spells them, so that a row kept as JSON is read by the same mapping again.
+    spelled = {name.lower(): name for name in columns}
+    own = [spelled.get(name.lower(), name) for name, _ in files[0].columns]
     present = {name.lower() for name in own}
     absent = [name for name in columns if name.lower() not in present]
     nulls = [f"null::varchar as {identifier(name)}" for name in absent]
@@ -56,7 +58,8 @@ def reader_sql(files: Sequence[PreparedFile], columns: Sequence[str]) -> tuple[s
         texts = [identifier(name) for name in own]
         source = _csv_source(paths, own, files[0].delimiter)
     else:
-        texts = [_parquet_text(name, type_) for name, type_ in files[0].columns]
+        types = [type_ for _, type_ in files[0].columns]
+        texts = [_parquet_text(name, type_) for name, type_ in zip(own, types, strict=True)]
         source = f"read_parquet({paths})"
     select = ", ".join([place, "null::varchar as nj_line", "true as nj_is_object", *texts, *nulls])
     return f"select {select} from {source}", own
