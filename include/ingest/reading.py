@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from include.ingest.mapping import json_pointer
 from include.lake.catalog import quote
+from include.landing.files import exact_path
 from include.landing.prepare import OFFSET_DIGITS, PreparedFile
 
 # A longer line is quarantined as line_too_long: rows are read in buffers of a few times this size.
@@ -35,7 +36,7 @@ def reader_sql(files: Sequence[PreparedFile], columns: Sequence[str]) -> tuple[s
     columns: those the mapping reads. JSON lines give exactly these, null where a key is not there; CSV and
     Parquet give all of the file's, and null for what it lacks.
     """
-    paths = "[" + ", ".join(quote(str(file.path)) for file in files) + "]"
+    paths = "[" + ", ".join(quote(exact_path(file.path)) for file in files) + "]"
     numbers = "[" + ", ".join(str(file.number) for file in files) + "]"
     place = f"{numbers}[file_index::bigint + 1] as nj_file, row_number() over () as nj_row"
     if files[0].format == "jsonl":

@@ -15,6 +15,7 @@ from include.ingest.positions import collect_rejects, drop_rejects
 from include.ingest.reading import REJECT_SCANS, REJECTS, line_source
 from include.ingest.rows import MAX_RAW_CHARS
 from include.lake.catalog import quote
+from include.landing.files import exact_path
 from include.landing.prepare import PreparedFile
 
 
@@ -39,7 +40,7 @@ def split_lines(con: duckdb.DuckDBPyConnection, file: PreparedFile) -> PreparedF
     (kept, position): position in the returned file -> position in the original.
     """
     drop_rejects(con)
-    source = line_source(f"[{quote(str(file.path))}]")
+    source = line_source(f"[{quote(exact_path(file.path))}]")
     con.execute(
         "create or replace temp table nj_lines as select row_number() over () as n, nj_line,"
         " (length(nj_line) - length(replace(nj_line, '\"', ''))) % 2 = 1 as is_torn"

@@ -127,7 +127,8 @@ def _read_group(stage: _Stage, group: Sequence[PreparedFile]) -> None:
 def _raise_if_not_the_data(error: duckdb.Error) -> None:
     """A full disk or too little memory is not the file's fault; a mapping that fails is the domain's."""
     text = str(error)
-    if isinstance(error, duckdb.OutOfMemoryException) or "No space left" in text:
+    is_full = "No space left" in text or "Could not write" in text
+    if is_full or isinstance(error, duckdb.OutOfMemoryException):
         raise error
     if isinstance(error, _MAPPING_ERRORS):
         raise DataError(

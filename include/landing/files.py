@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,11 @@ def file_format(name: str) -> str | None:
     """jsonl, csv or parquet by the name's ending; None: not a landing file."""
     lower = name.lower()
     return next((kind for ending, kind in FORMATS.items() if lower.endswith(ending)), None)
+
+
+def exact_path(path: Path) -> str:
+    """The path as DuckDB's readers take it for this one file: they expand * ? and [ otherwise."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 
 def list_files(folder: Path, kind: str) -> list[PendingFile]:

@@ -11,7 +11,7 @@ import duckdb
 
 from include.errors import DataError
 from include.landing.clean import clean_text
-from include.landing.files import PendingFile, file_format
+from include.landing.files import PendingFile, exact_path, file_format
 from include.landing.hashes import hash_file
 from include.landing.header import MAX_HEADER_CHARS, read_header
 
@@ -63,7 +63,9 @@ def prepare_file(
             prepared = _prepare_parquet(con, file, number)
         else:
             prepared = _prepare_text(file, number, needed, folder)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError) as error:
+        # Perhaps the producer's doing, and soon undone: it waits for the next run.
+        log.warning("%s/%s was skipped: %s", file.kind, file.name, error)
         return None
     if _has_changed(file):
         log.info("%s/%s is still being written; left for the next run", file.kind, file.name)
@@ -126,7 +128,7 @@ def _prepare_parquet(con: duckdb.DuckDBPyConnection, file: PendingFile, number: 
     content_hash = hash_file(file.path)
     if file.bytes == 0:
         return PreparedFile(number, file.name, content_hash, 0, "parquet", file.path)
-    path = str(file.path)
+    path = exact_path(file.path)
     try:
         columns = con.execute("describe select * from read_parquet([?])", [path]).fetchall()
         rows = con.execute("select sum(num_rows) from parquet_file_metadata([?])", [path]).fetchone()

@@ -330,6 +330,25 @@ def test_files_that_cannot_be_read_are_named_and_the_rest_goes_on(
     ]
 
 
+def test_names_are_no_patterns(lake: Lake, settings: Settings, ingest: Ingest) -> None:
+    con = duckdb.connect()
+    for i, name in enumerate(("a1", "a[1]", "a*", "it's", "caf\u00e9 \U0001f600")):
+        path = settings.landing / "events" / f"{name}.parquet"
+        con.execute(
+            f"copy (select 'u{i}' user_id, 'i' item_id, 'purchase' event_type, '2024-05-01' event_at)"
+            f" to '{settings.home}/x.parquet'"
+        )
+        (settings.home / "x.parquet").rename(path)
+    ingest()
+    assert lake.rows("select file, accepted from ops.ingests order by file") == [
+        ("a*.parquet", 1),
+        ("a1.parquet", 1),
+        ("a[1].parquet", 1),
+        ("caf\u00e9 \U0001f600.parquet", 1),
+        ("it's.parquet", 1),
+    ]
+
+
 def test_broken_page_costs_its_own_file(lake: Lake, settings: Settings, ingest: Ingest) -> None:
     folder = settings.landing / "events"
     con = duckdb.connect()
