@@ -1,8 +1,8 @@
 """# Nightly recommendations
 
 Turns everything that has landed into the next published set of lists:
-ingest → gate → dbt staging → Spark features ∥ text embeddings → train → candidates and ranking → evaluation →
-audit → **publish in one commit** → dbt marts → report.
+ingest → gate → dbt staging → Spark features ∥ text embeddings → evaluation gate → train → candidates and
+ranking → audit → **publish in one commit** → dbt marts → report.
 
 * Nothing that readers see changes before `publish`; a run that fails anywhere leaves the live set as it was.
 * Rerun or clear any task at any time: each does the same work again for the same `as_of`.
@@ -146,7 +146,7 @@ def nightly_recommendations() -> None:
     with TaskGroup("take_in") as take_in:
         ingest() >> gate_input() >> LakeDbtBuildOperator(task_id="dbt_staging", select=STAGING)
     with TaskGroup("learn") as learn:
-        [build_features(), embed_texts()] >> train() >> evaluate()
+        [build_features(), embed_texts()] >> evaluate() >> train()
     with TaskGroup("publish_lists") as publish_lists:
         rank_candidates() >> audit() >> publish()
     with TaskGroup("tell") as tell:

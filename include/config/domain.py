@@ -88,6 +88,18 @@ class EvaluationConfig:
 
 
 @dataclass(frozen=True)
+class GateConfig:
+    """What a challenger must keep to be published.
+
+    max_loss: share of the champion's nDCG@10 that it may lose where the interval cannot tell them apart.
+    bounds: figure of the lists (``coverage@10``, ``gini@10`` …) -> least and most, None: no bound.
+    """
+
+    max_loss: float
+    bounds: dict[str, tuple[float | None, float | None]]
+
+
+@dataclass(frozen=True)
 class RefreshConfig:
     batch_rows: int
     session_half_life_minutes: float
@@ -111,6 +123,7 @@ class Domain:
     segment_by: str | None
     quality: QualityLimits
     evaluation: EvaluationConfig
+    gate: GateConfig
     refresh: RefreshConfig
     model: dict[str, Any]
     file: Path
@@ -121,7 +134,16 @@ class Domain:
 
 
 # Read by the recommender, which checks them itself: include/recommender/config.py.
-MODEL_KEYS = ("retrieval", "ranking", "diversity", "rules", "cold_start", "tuning", "gate", "limits")
+MODEL_KEYS = ("retrieval", "ranking", "diversity", "rules", "cold_start", "tuning")
+LIST_FIGURES = (
+    "coverage@10",
+    "gini@10",
+    "novelty@10",
+    "long_tail_share@10",
+    "lists_beyond_head@10",
+    "mean_popularity@10",
+    "intra_list_diversity@10",
+)
 
 
 def load_domain(path: Path) -> Domain:
@@ -153,6 +175,7 @@ def load_domain(path: Path) -> Domain:
         segment_by=_optional_text(keys, "segment_by"),
         quality=_quality(keys.section("quality")),
         evaluation=_evaluation(keys.section("evaluation")),
+        gate=_gate(keys.section("gate"), keys.sections("limits")),
         refresh=_refresh(keys.section("refresh")),
         model={key: keys.get(key) for key in MODEL_KEYS if keys.get(key) is not None},
         file=path,
@@ -292,6 +315,23 @@ def _evaluation(keys: Keys) -> EvaluationConfig:
         parity_users=keys.integer("parity_users", 200, least=1),
         min_parity_overlap=keys.number("min_parity_overlap", 0.7, least=0, most=1),
     )
+    keys.done()
+    return config
+
+
+def _gate(keys: Keys, limits: dict[str, Keys]) -> GateConfig:
+    bounds = {}
+    for figure, limit in limits.items():
+        if figure not in LIST_FIGURES:
+            raise ConfigError(f"limits.{figure}", "", "one of " + ", ".join(LIST_FIGURES), limit.where)
+        bounds[figure] = (
+            limit.number("least") if "least" in limit else None,
+            limit.number("most") if "most" in limit else None,
+        )
+        limit.get("least"), limit.get("most")
+        limit.done()
+    # 5 % of nDCG@10 is what a change of the random seed moves on a few hundred judged users.
+    config = GateConfig(max_loss=keys.number("max_loss", 0.05, least=0, most=1), bounds=bounds)
     keys.done()
     return config
 

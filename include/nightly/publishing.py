@@ -102,6 +102,16 @@ def _write_evaluations(con: duckdb.DuckDBPyConnection, run: Run, at: datetime) -
         )
 
 
+def keep_refused(run: Run) -> None:
+    """Keep the figures of a challenger that was refused."""
+    with open_lake(run.settings) as lake:
+        lake.write(
+            lambda con: _write_evaluations(con, run, utc_now()),
+            run_id=run.run_id,
+            message="refused challenger",
+        )
+
+
 def report(run: Run) -> None:
     """Keep what each stage cost in ops.stages, and write the run's page below reports/."""
     stages = run.stages()

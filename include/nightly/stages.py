@@ -7,22 +7,25 @@ Each takes the run, reads what earlier stages recorded, and records what it did 
 from __future__ import annotations
 
 import logging
+import os
 from datetime import UTC, datetime
 
 from include.config.domain import Domain, load_domain
-from include.errors import DataError
+from include.errors import DataError, GateError
 from include.features.histories import load_training
 from include.features.spark import build_features as run_spark
 from include.ingest.ingest import ingest_pending
 from include.lake.catalog import quote
 from include.lake.lake import Lake, open_lake
-from include.nightly.training import evaluate_model, fit_model
+from include.nightly import publishing
+from include.nightly.training import evaluate_model, fit_model, model_config
 from include.publish.consumed import consumed_relation
 from include.publish.staged import staged_relations, write_staged_set
 from include.quality.gates import run_input_gate, run_output_gate
 from include.quality.report import save_results
 from include.recommender.storage import load_recommender
 from include.recommender.training import TrainingData
+from include.refresh.champion import find_champion
 from include.runs.run import Run, metered
 from include.settings import load_settings, utc_now
 from include.texts.embed import embed_items
@@ -32,11 +35,15 @@ AS_OF = "as_of"  # name of the cut-off that the features are built for
 
 
 def open_run(run_id: str, domain: str | None = None) -> Run:
-    """The run of that id.  domain: a domain file's name in place of NIGHTJAR_CONFIG's."""
-    import os
+    """The run of that id, its domain file checked whole.
+
+    domain: a domain file's name in place of NIGHTJAR_CONFIG's.  Raises ConfigError.
+    """
 
     settings = load_settings({**os.environ, "NIGHTJAR_CONFIG": domain} if domain else None)
-    return Run(run_id, settings, load_domain(settings.config))
+    run = Run(run_id, settings, load_domain(settings.config))
+    model_config(run.domain)
+    return run
 
 
 def ingest(run: Run, as_of: str | None, interval_end: datetime | None) -> None:
@@ -143,22 +150,33 @@ def embed_texts(run: Run) -> None:
         meter.values = {"embedded": report.embedded, "cached": report.cached}
 
 
+def evaluate(run: Run) -> None:
+    """Judge the challenger on a global time split before it is trained on everything.
+
+    Raises GateError with every figure when it is refused; the figures are kept in the lake either way.
+    """
+    with metered(run, "evaluate") as meter:
+        training = _training(run)
+        meter.rows_in = len(training.events)
+        with open_lake(run.settings, read_only=True) as lake:
+            champion = find_champion(lake)
+        judged = evaluate_model(run, training, champion.load() if champion else None)
+        meter.values = judged
+        meter.rows_out = len(judged["evaluations"])
+    for note in judged["notes"]:
+        log.info("evaluation: %s", note)
+    if judged["refusals"]:
+        publishing.keep_refused(run)
+        raise GateError("challenger refused, the champion stays: " + "; ".join(judged["refusals"]))
+
+
 def train(run: Run) -> None:
-    """Fit the challenger on everything up to the cut-off and keep it with its checksum."""
+    """Fit the judged model on everything up to the cut-off and keep it with its checksum."""
     with metered(run, "train") as meter:
         training = _training(run)
         meter.rows_in = len(training.events)
         meter.values = fit_model(run, training)
         meter.rows_out = training.n_items
-
-
-def evaluate(run: Run) -> None:
-    """Judge the pipeline on a global time split: trained before, tested after."""
-    with metered(run, "evaluate") as meter:
-        training = _training(run)
-        meter.rows_in = len(training.events)
-        meter.values = evaluate_model(run, training)
-        meter.rows_out = len(meter.values["evaluations"])
 
 
 def rank_candidates(run: Run) -> None:

@@ -1,22 +1,33 @@
-"""Fit and judge the model of a nightly; returns what the run records of it."""
+"""Judge and fit the model of a nightly; returns what the run records of it.
+
+The challenger is what the domain file asks for now: with the champion's settings where the file has not
+changed, with a search of its own where it has, or on the first nightly. It is judged before anything is
+trained on all of the data, so that a refused one costs no more.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
 import subprocess
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 from include.config.domain import Domain
-from include.evaluation.evaluate import evaluate_lists
-from include.evaluation.split import time_split
+from include.evaluation.bootstrap import bootstrap_interval
+from include.evaluation.evaluate import Evaluation, evaluate_lists
+from include.evaluation.gate import GateLimits, Verdict, check_leakage, judge
+from include.evaluation.split import Split, time_split
 from include.recommender.config import ModelConfig, model_config_from_mapping
 from include.recommender.fit import fit_recommender
+from include.recommender.model import Recommender
 from include.recommender.recommend import recommend
 from include.recommender.storage import checksum_path, save_recommender
 from include.recommender.training import TrainingData
+from include.retrieval.registry import FALLBACK, SOURCES
 from include.runs.run import Run
 from include.settings import REPO
 
@@ -24,7 +35,6 @@ log = logging.getLogger(__name__)
 # One seed for all: the same rows give the same lists.
 SEED = 42
 EVALUATED_RANKS = 50
-RESAMPLES = 1000
 
 
 def model_config(domain: Domain) -> ModelConfig:
@@ -33,9 +43,50 @@ def model_config(domain: Domain) -> ModelConfig:
     return model_config_from_mapping(mapping, domain.file.name)
 
 
+def evaluate_model(run: Run, training: TrainingData, champion: Recommender | None) -> dict[str, Any]:
+    """Train on what lies before a global time split, tuned inside it, and judge by what lies after.
+
+    champion: the published model. Returns the rows of ops.evaluations without their run (subject, metric, k,
+    value, low, high, users), the settings that were chosen, and the gate's refusals. A window with nobody to
+    judge by gives no rows and says so in ``notes``.
+    """
+    config = model_config(run.domain)
+    limits = run.domain.evaluation
+    split = time_split(training, limits.holdout_share, config.consumed, max_users=limits.max_users, seed=SEED)
+    settled = champion_settings(champion) if champion and champion.config == config else None
+    if not len(split.users) or split.train.histories.weights.nnz == 0:
+        note = f"nobody with a history took anything new in the newest {limits.holdout_share:.0%} of events"
+        log.warning("evaluation: %s", note)
+        return _judged([], None, settled, (), (note,))
+    check_leakage(split.train, training.events, split.cutoff)
+    model = fit_recommender(split.train, config, SEED, log.info, params=settings_objects(settled))
+    challenger, lists = _evaluate(model, split)
+    rows = _rows("pipeline", challenger)
+    for name in model.sources:
+        alone, _ = _evaluate(_alone(model, name), split)
+        rows += _rows(name, alone)
+        if name == FALLBACK:
+            popular = alone
+    rival = None
+    if champion and settled is None:
+        recipe = settings_objects(champion_settings(champion))
+        rival, _ = _evaluate(
+            fit_recommender(split.train, champion.config, SEED, log.info, params=recipe), split
+        )
+        rows += _rows("champion", rival)
+    verdict = judge(challenger, rival, gate_limits(run.domain), challenger_lists=lists, seed=SEED)
+    refusals = (*verdict.reasons, *_worse_than_popular(challenger, popular))
+    return _judged(rows, split.cutoff, model.report.params, refusals, _notes(verdict, settled))
+
+
 def fit_model(run: Run, training: TrainingData) -> dict[str, Any]:
-    """Fit, save and name the model.  The name holds the content's checksum: same data, same name."""
-    recommender = fit_recommender(training, model_config(run.domain), SEED, log.info)
+    """Fit on all of the data, save and name the model.
+
+    The name holds the content's checksum: same data, same name.
+    """
+    chosen = run.recorded("evaluate")["settings"]
+    config = model_config(run.domain)
+    recommender = fit_recommender(training, config, SEED, log.info, params=settings_objects(chosen))
     partial = run.settings.models / f".{run.folder.name}.npz"
     checksum = save_recommender(recommender, partial)
     version = f"{run.recorded('ingest')['as_of']:%Y%m%dT%H%M%S}-{checksum[:12]}"
@@ -55,61 +106,85 @@ def fit_model(run: Run, training: TrainingData) -> dict[str, Any]:
     }
 
 
-def evaluate_model(run: Run, training: TrainingData) -> dict[str, Any]:
-    """Train on what lies before a global time split, tuned inside it, and judge by what lies after.
+def champion_settings(champion: Recommender) -> dict[str, Any]:
+    """Source -> the settings it was fitted with, as JSON."""
+    return champion.report.params
 
-    Returns rows of ops.evaluations without their run: subject, metric, k, value, low, high, users. A window
-    with nobody to judge by gives no rows and says so in ``note``.
-    """
-    config = model_config(run.domain)
-    limits = run.domain.evaluation
-    split = time_split(training, limits.holdout_share, config.consumed, max_users=limits.max_users, seed=SEED)
-    if not len(split.users) or split.train.histories.weights.nnz == 0:
-        note = f"nobody with a history took anything new in the newest {limits.holdout_share:.0%} of events"
-        log.warning("evaluation: %s", note)
-        return {"evaluations": [], "note": note, "split_at": None}
-    model = fit_recommender(split.train, config, SEED, log.info)
+
+def settings_objects(settings: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The inverse of what a model's report says; None asks for a search."""
+    if settings is None:
+        return None
+    return {name: SOURCES[name][1](**values) for name, values in settings.items()}
+
+
+def gate_limits(domain: Domain) -> GateLimits:
+    return GateLimits(max_loss=domain.gate.max_loss, bounds=domain.gate.bounds)
+
+
+def _evaluate(model: Recommender, split: Split) -> tuple[Evaluation, np.ndarray]:
+    lists = recommend(model, split.histories, EVALUATED_RANKS)
+    result = evaluate_lists(
+        lists.item_idx,
+        split.relevant,
+        n_users_of_item=model.statistics.n_users,
+        n_users=split.train.n_users,
+        vectors=split.train.catalogue.embeddings,
+    )
+    return result, lists.item_idx
+
+
+def _alone(model: Recommender, name: str) -> Recommender:
+    """One source under the same rules, without blend and ranker."""
+    return replace(model, weights={other: float(other == name) for other in model.sources}, ranker=None)
+
+
+def _rows(subject: str, evaluation: Evaluation) -> list[list[Any]]:
     rows = []
-    for subject, judged in {"pipeline": model, **baselines(model)}.items():
-        lists = recommend(judged, split.histories, EVALUATED_RANKS)
-        result = evaluate_lists(
-            lists.item_idx,
-            split.relevant,
-            n_users_of_item=judged.statistics.n_users,
-            n_users=training.n_users,
-            vectors=training.catalogue.embeddings,
-        )
-        for name, value in result.figures.items():
-            metric, _, k = name.partition("@")
-            low, high = interval(result.by_user.get(name))
-            rows.append([subject, metric, int(k), value, low, high, result.n_users])
-    return {"evaluations": rows, "note": None, "split_at": split_instant(split.cutoff)}
+    for name, value in evaluation.figures.items():
+        metric, _, k = name.partition("@")
+        by_user = evaluation.by_user.get(name)
+        interval = None if by_user is None else bootstrap_interval(by_user, SEED)
+        low, high = (interval.low, interval.high) if interval else (None, None)
+        rows.append([subject, metric, int(k), value, low, high, evaluation.n_users])
+    return rows
 
 
-def baselines(model: Any) -> dict[str, Any]:
-    """Each of the model's sources alone, under the same rules."""
-    from dataclasses import replace
+def _worse_than_popular(challenger: Evaluation, popular: Evaluation) -> tuple[str, ...]:
+    """A pipeline that popularity alone beats for sure has lost its data or its mind."""
+    difference = bootstrap_interval(challenger.by_user["ndcg@10"] - popular.by_user["ndcg@10"], SEED)
+    if difference.high >= 0:
+        return ()
+    return (
+        f"worse than popularity alone: ndcg@10 {difference.mean:+.4f}"
+        f" [{difference.low:+.4f}, {difference.high:+.4f}] against {popular.figures['ndcg@10']:.4f}",
+    )
 
+
+def _notes(verdict: Verdict, settled: dict[str, Any] | None) -> tuple[str, ...]:
+    if settled is not None:
+        return ("the recipe is the champion's: nothing to compare by",)
+    if verdict.difference is not None:
+        d = verdict.difference
+        return (f"ndcg@10 {d.mean:+.4f} [{d.low:+.4f}, {d.high:+.4f}] against the champion",)
+    return verdict.notes
+
+
+def _judged(
+    rows: list[list[Any]],
+    cutoff: float | None,
+    settings: dict[str, Any] | None,
+    refusals: tuple[str, ...],
+    notes: tuple[str, ...],
+) -> dict[str, Any]:
+    split_at = None if cutoff is None else datetime.fromtimestamp(cutoff, UTC).replace(tzinfo=None)
     return {
-        name: replace(model, weights={other: float(other == name) for other in model.sources})
-        for name in model.sources
+        "evaluations": rows,
+        "split_at": split_at,
+        "settings": settings,
+        "refusals": list(refusals),
+        "notes": list(notes),
     }
-
-
-def interval(values: np.ndarray | None) -> tuple[float | None, float | None]:
-    """95 % bootstrap interval of the mean over users; None where the figure is no mean over users."""
-    if values is None or not len(values):
-        return None, None
-    rng = np.random.default_rng(SEED)
-    means = [values[rng.integers(0, len(values), len(values))].mean() for _ in range(RESAMPLES)]
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
-
-
-def split_instant(epoch: float) -> Any:
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(epoch, UTC).replace(tzinfo=None)
 
 
 def git_revision() -> str:

@@ -47,12 +47,17 @@ def order_by_session(
             half_life_minutes,
             strength,
         )
+
+    def moved(values: np.ndarray) -> np.ndarray:
+        return np.take_along_axis(values, order, axis=1)
+
     return replace(
         lists,
-        **{
-            name: np.take_along_axis(getattr(lists, name), order, axis=1)
-            for name in ("item_idx", "source", "evidence", "share", "reasons")
-        },
+        item_idx=moved(lists.item_idx),
+        source=moved(lists.source),
+        evidence=moved(lists.evidence),
+        share=moved(lists.share),
+        reasons=moved(lists.reasons),
     )
 
 
