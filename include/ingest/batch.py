@@ -25,6 +25,8 @@ from include.ingest.staging import stage_rows
 from include.ingest.users import accept_users
 from include.lake.lake import Lake
 from include.landing.files import PendingFile
+from include.landing.hashes import HashCache
+from include.landing.pending import hash_cache
 from include.landing.prepare import PreparedFile, prepare_file
 
 log = logging.getLogger(__name__)
@@ -60,7 +62,9 @@ def stage_batch(
     limits = limits or BatchLimits()
     with work_folder(lake.settings.home / "tmp") as folder:
         needed = needed_columns(lake.con, domain.sources[kind])
-        prepared, remaining = _prepare(lake.con, files, needed, folder, limits)
+        cache = hash_cache(lake.settings)
+        prepared, remaining = _prepare(lake.con, files, needed, folder, limits, cache)
+        cache.save()
         if not prepared:
             return None
         return stage_prepared(
@@ -138,6 +142,7 @@ def _prepare(
     needed: Sequence[str],
     folder: Path,
     limits: BatchLimits,
+    cache: HashCache,
 ) -> tuple[list[PreparedFile], list[PendingFile]]:
     prepared: list[PreparedFile] = []
     rows = size = 0
@@ -149,6 +154,7 @@ def _prepare(
             continue
         if prepared and rows + ready.rows > limits.rows:
             return prepared, list(files[i:])
+        cache.put(file.path, file.bytes, file.modified_ns, ready.content_hash)
         prepared.append(ready)
         rows += ready.rows
         size += file.bytes
