@@ -213,6 +213,16 @@ def test_marts_refuse_what_their_contract_forbids(lake: Lake, manifest: dict[str
                 lake.con.execute("rollback; begin")
 
 
+def test_an_analyst_reads_the_descriptions_in_the_lake(lake: Lake, manifest: dict[str, Any]) -> None:
+    told = dict(lake.rows("select table_name, comment from duckdb_tables() where schema_name = 'marts'"))
+    assert told == {model["name"]: model["description"] for model in models(manifest, "marts")}
+    (comment,) = lake.rows(
+        "select comment from duckdb_columns() where schema_name = 'marts' and table_name = 'recommendations'"
+        " and column_name = 'rank'"
+    )
+    assert comment == ("1 is the best",)
+
+
 def test_every_model_says_what_a_row_is(manifest: dict[str, Any]) -> None:
     for folder, prefix in (("staging", "stg_"), ("intermediate", "int_"), ("marts", "")):
         assert models(manifest, folder)
