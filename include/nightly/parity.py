@@ -8,11 +8,12 @@ import duckdb
 import numpy as np
 
 from include.config.domain import Domain
-from include.nightly.training import interval
+from include.evaluation.bootstrap import bootstrap_interval
 
 log = logging.getLogger(__name__)
 SUBJECT = "parity"
 K = 10
+SEED = 42
 
 
 def measure_parity(con: duckdb.DuckDBPyConnection, domain: Domain, staged: str) -> list[list[object]]:
@@ -27,12 +28,12 @@ def measure_parity(con: duckdb.DuckDBPyConnection, domain: Domain, staged: str) 
     rows: list[list[object]] = []
     for metric, k, values in (("overlap", K, overlap), ("rank_correlation", domain.list_size, correlation)):
         if len(values):
-            low, high = interval(values)
-            rows.append([SUBJECT, metric, k, float(values.mean()), low, high, len(values)])
+            found = bootstrap_interval(values, SEED)
+            rows.append([SUBJECT, metric, k, float(values.mean()), found.low, found.high, len(values)])
     if len(overlap) and overlap.mean() < domain.evaluation.min_parity_overlap:
         log.warning(
-            "parity: refreshed and retrained lists of %d users share %.2f of their %d best items, expected %.2f"
-            " or more (evaluation.min_parity_overlap); refresh models more often: the items have moved on",
+            "parity: refreshed and retrained lists of %d users share %.2f of their %d best items; expected"
+            " %.2f or more (evaluation.min_parity_overlap): tastes move faster than models are trained",
             len(overlap),
             overlap.mean(),
             K,

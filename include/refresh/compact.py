@@ -13,16 +13,17 @@ from include.lake.lake import Lake
 log = logging.getLogger(__name__)
 # A read opens every file of its table: 3 ms each. A merge of this many takes less than a second.
 MAX_FILES = 32
-# What every tick adds files to.
+# What every tick adds files to. Not features.user_items: by its files a nightly knows what it published.
 TABLES = (
     "serving.recommendations",
     "serving.candidates",
     "serving.publications",
-    "features.user_items",
     "ops.ingests",
     "ops.watermarks",
     "ops.fence",
 )
+# A tick's own files lose their rows to later ticks; the nightly's large one is left alone until half is gone.
+REWRITTEN_SHARE = 0.5
 
 
 def compact(lake: Lake, *, run_id: str) -> list[str]:
@@ -38,8 +39,10 @@ def compact(lake: Lake, *, run_id: str) -> list[str]:
         target = f"{quote(ALIAS)}, {quote(name)}, schema => {quote(schema)}"
 
         def work(con: duckdb.DuckDBPyConnection, target: str = target) -> None:
-            # Rows that later ticks replaced are dropped first: only files without deleted rows are merged.
-            con.execute(f"call ducklake_rewrite_data_files({target}, delete_threshold => 0)").fetchall()
+            # First what later ticks replaced is dropped: only files without deleted rows are merged.
+            con.execute(
+                f"call ducklake_rewrite_data_files({target}, delete_threshold => {REWRITTEN_SHARE})"
+            ).fetchall()
             con.execute(f"call ducklake_merge_adjacent_files({target})").fetchall()
 
         lake.write(work, run_id=run_id, message=f"merge files of {table}")
