@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from datetime import datetime
@@ -262,10 +264,21 @@ def stop_session(spark: SparkSession) -> None:
     """Stop Spark and wait for the end of its JVM, so that a job that has ended has left no process behind."""
     gateway = spark.sparkContext._gateway
     spark.stop()
-    if gateway is not None:
+    jvm = getattr(gateway, "proc", None)  # None under spark-submit, which is the JVM's parent then
+    if gateway is not None and jvm is not None:
         gateway.shutdown()  # closes the connections; the JVM ends when its standard input does
-        gateway.proc.stdin.close()
-        gateway.proc.wait()
+        jvm.stdin.close()
+        jvm.wait()
+
+
+def end_with_parent() -> None:
+    """End this process, and its JVM with it, once standard input closes: its parent was killed."""
+
+    def wait_for_the_end() -> None:
+        os.read(0, 1)
+        os._exit(1)
+
+    threading.Thread(target=wait_for_the_end, daemon=True).start()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -274,7 +287,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--master", default="local[*]")
     parser.add_argument("--driver-memory", default="1g")
     parser.add_argument("--java-options", default="", help="of the driver's JVM: --java-options=-Xss4m")
+    parser.add_argument("--end-with-parent", action="store_true", help="end when standard input closes")
     options = parser.parse_args(arguments)
+    if options.end_with_parent:
+        end_with_parent()
     spark = start_session(options.master, options.driver_memory, options.java_options)
     try:
         build(spark, read_manifest(options.manifest))

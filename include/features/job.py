@@ -34,14 +34,19 @@ def run_job(
     manifest.write(work / "manifest.json")
     log = work / "spark.log"
     command = [sys.executable, str(JOB), "--manifest", str(work / "manifest.json"), "--master", master]
-    command += ["--driver-memory", DRIVER_MEMORY, f"--java-options={' '.join(java_options)}"]
+    command += [
+        "--driver-memory",
+        DRIVER_MEMORY,
+        f"--java-options={' '.join(java_options)}",
+        "--end-with-parent",
+    ]
     with log.open("wb") as output:
         # A group of its own: when this process is told to stop, the job and its JVM go with it.
         job = subprocess.Popen(
             command,
             env=job_environment(environ),
             cwd=work,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # closes with this process, however it ends
             stdout=output,
             stderr=subprocess.STDOUT,
             process_group=0,

@@ -6,12 +6,14 @@ import os
 import re
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import psutil
 import pyspark
 import pytest
 
@@ -22,7 +24,7 @@ from include.features.confidence import confidence_of, user_items_sql
 from include.features.job import job_environment
 from include.features.spark import FeatureFiles, build_features
 from include.lake.lake import Lake, adopt_files, open_lake
-from include.settings import Settings
+from include.settings import REPO, Settings
 
 START = datetime(2026, 1, 1)
 CUTOFF = START + timedelta(days=20)
@@ -229,3 +231,43 @@ def test_no_java_at_all_is_an_error_that_names_the_remedy(tmp_path: Path, monkey
     monkeypatch.setattr(java, "JAVA_SHIM_HOME", tmp_path / "nothing")
     with pytest.raises(ConfigError, match="JAVA_HOME.*bin/setup"):
         java.find_java({"PATH": ""})
+
+
+_NEVER_ENDS = """
+import os, sys
+from pathlib import Path
+from include.features import job
+job.JOB = Path(sys.argv[1])
+class Manifest:
+    def write(self, path): path.parent.mkdir(parents=True)
+job.run_job(Manifest(), Path(sys.argv[2]), master="local[1]", environ=os.environ, java_options=[])
+"""
+_JOB = """
+import os, sys, time
+from pathlib import Path
+from spark_jobs.build_features import end_with_parent
+assert "--end-with-parent" in sys.argv
+end_with_parent()
+Path("pid").write_text(str(os.getpid()))
+time.sleep(300)
+"""
+
+
+@pytest.mark.faults
+@pytest.mark.slow
+def test_the_job_ends_when_its_caller_is_killed(tmp_path: Path):
+    (tmp_path / "job.py").write_text(_JOB)
+    command = [sys.executable, "-c", _NEVER_ENDS, str(tmp_path / "job.py"), str(tmp_path / "work")]
+    caller = subprocess.Popen(command, cwd=REPO)
+    pid_file = tmp_path / "work" / "pid"
+    try:
+        deadline = time.monotonic() + 120
+        while not pid_file.exists() or not pid_file.read_text():
+            assert caller.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        caller.kill()
+        caller.wait()
+    job = psutil.Process(int(pid_file.read_text())) if psutil.pid_exists(int(pid_file.read_text())) else None
+    if job is not None:
+        job.wait(timeout=60)
