@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from include.config.domain import Domain
+from include.errors import ConfigError
 from include.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -40,8 +41,14 @@ class PendingFile:
 
 
 def landing_folder(domain: Domain, settings: Settings, kind: str) -> Path:
-    """The folder that holds the files of a kind: the domain's, or landing/<kind>."""
-    return domain.sources[kind].path or settings.landing / kind
+    """The folder that holds the files of a kind: the domain's, or landing/<kind>.
+
+    Raises ConfigError when the domain names one that is not there: that is no empty day.
+    """
+    own = domain.sources[kind].path
+    if own is not None and not own.is_dir():
+        raise ConfigError(f"sources.{kind}.path", str(own), "an existing folder", domain.file.name)
+    return own or settings.landing / kind
 
 
 def file_format(name: str) -> str | None:

@@ -68,6 +68,15 @@ def test_shop_without_its_folder_names_the_variable(monkeypatch: pytest.MonkeyPa
         load_domain(DOMAINS / "shop.yaml")
 
 
+def test_shop_folder_that_is_not_there_is_no_empty_day(shop: Path, tmp_path: Path) -> None:
+    shop.rmdir()
+    settings = load_settings({"NIGHTJAR_HOME": str(tmp_path / "home"), "NIGHTJAR_CONFIG": "shop"})
+    with open_lake(settings) as lake, pytest.raises(ConfigError, match="sources.items.path"):
+        ingest_pending(
+            lake, load_domain(settings.config), settings, run_id="r", ingested_at=datetime(2024, 6, 1)
+        )
+
+
 def test_movies_reads_the_contract_as_it_is() -> None:
     domain = load_domain(DOMAINS / "movies.yaml")
     assert domain.events.types["rating"].weight is None
