@@ -1,12 +1,12 @@
 # Nightjar. `make help` lists the targets; every one sets up first what it needs (bin/setup: 0.2 s once done).
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test airflow nightly refresh sql bench lint clean-demo
+.PHONY: help setup demo test airflow nightly refresh live sql bench lint clean-demo
 
 RUN := .venv/bin/python -m bin.env
 PYTHON := $(RUN) python
 
 # Parameters go through the environment, never into a shell string: make nightly AS_OF=2026-01-31T00:00:00Z
-export AS_OF DOMAIN CONF PORT Q
+export AS_OF DOMAIN CONF PORT Q RATE SECONDS WAIT KAFKA
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ nightly: setup ## one nightly run in the foreground; AS_OF=, DOMAIN=, CONF='{"pa
 
 refresh: setup ## one refresh run in the foreground; same parameters
 	@$(PYTHON) -m bin.run_dag refresh_recommendations
+
+live: setup ## replay events while Airflow runs: RATE=50 a second, SECONDS=60, KAFKA=servers/topic
+	@$(PYTHON) -m bin.live
 
 airflow: setup ## Airflow with its UI on http://127.0.0.1:8080 (PORT=), until Ctrl-C
 	@$(PYTHON) -m bin.airflow_up
