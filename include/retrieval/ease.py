@@ -13,6 +13,7 @@ from include.recommender.histories import Histories
 from include.recommender.training import TrainingData
 from include.retrieval.neighbours import dense_product, gram, keep_strongest, pack_csr, pick, unpack_csr
 from include.retrieval.source import require
+from include.retrieval.text import centred_unit_rows
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class EaseParams:
     dropout: float = 0.5  # +0.003 nDCG@10 there over 0, and makes the choice of regularization matter less
     power: float = 0.0
     half_life_days: float | None = None
+    text_weight: float = 30.0  # +0.001 nDCG@10 on MovieLens' inner splits; carries items with few events
     max_exact_items: int = 6000  # the inverse takes O(items^3): 3 s at 4,000 items on 2 cores, 8 s at 6,000
     neighbours: int = 150  # of each item, in the neighbourhood form
 
@@ -44,7 +46,8 @@ class Ease:
         require(bool((histories.lengths() > 1).any()), cls.name, "no user has two items")
         matrix = histories.matrix(params.power, params.half_life_days)
         if training.n_items <= params.max_exact_items:
-            return cls(exact_weights(gram(matrix), params.regularization, params.dropout), params)
+            item_gram = with_texts(gram(matrix), training.catalogue.embeddings, params.text_weight)
+            return cls(exact_weights(item_gram, params.regularization, params.dropout), params)
         return cls(
             neighbourhood_weights(matrix, params.regularization, params.dropout, params.neighbours), params
         )
@@ -63,6 +66,21 @@ class Ease:
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray], params: EaseParams) -> Self:
         return cls(arrays["dense"] if "dense" in arrays else unpack_csr(arrays), params)
+
+
+def with_texts(item_gram: np.ndarray, embeddings: np.ndarray | None, weight: float) -> np.ndarray:
+    """X'X + weight E E': each text dimension counts as `weight` more users who took items by that dimension.
+
+    Source: Jeunen, Van Balen, Goethals 2020, "Closed-form models for collaborative filtering with
+    side-information", eq. 6.  Texts are centred unit rows, as in the text source.
+    """
+    if embeddings is None or weight == 0:
+        return item_gram
+    has_text = np.abs(embeddings).sum(axis=1) > 0
+    if not has_text.any():
+        return item_gram
+    rows = centred_unit_rows(embeddings, embeddings[has_text].mean(axis=0))
+    return item_gram + np.float32(weight) * (rows @ rows.T)
 
 
 def exact_weights(item_gram: np.ndarray, regularization: float, dropout: float = 0.0) -> np.ndarray:

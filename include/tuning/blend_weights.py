@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.optimize
 
 from include.evaluation.evaluate import hits_of
 from include.evaluation.metrics.ndcg import ndcg
@@ -19,7 +20,7 @@ FIRST_WEIGHTS = (0.05, 0.1, 0.2, 0.5)
 K = 10
 # A weight must earn this much nDCG@10 in mean; less is the chance of the judged users.
 LEAST_GAIN = 2e-4
-LEAST_ERRORS = 0.3
+LEAST_ERRORS = 0.2
 
 
 @dataclass(frozen=True)
@@ -94,17 +95,50 @@ def search_blend_weights(
 ) -> tuple[dict[str, float], float]:
     """(name -> weight >= 0 summing to 1, mean nDCG@10): coordinate ascent from two starts, the better taken.
 
-    The starts are the best single source, and all sources by their own nDCG squared.  The result is never
+    The starts are the best single source, and the weights of greatest likelihood.  The result is never
     below the best single on these users.
     """
     n_sources = len(names)
     singles = np.array([pool.ndcg(row).mean() for row in np.eye(n_sources)])
-    starts = [np.eye(n_sources)[int(singles.argmax())], singles**2 / max(float((singles**2).sum()), 1e-12)]
-    if not singles.any():
-        starts = [np.full(n_sources, 1 / n_sources)]
+    starts = [np.eye(n_sources)[int(singles.argmax())]]
+    likely = likely_weights(pool)
+    if likely.any():
+        starts.append(likely)
     found = [_ascend(pool, start, rounds) for start in starts]
     weights, values = max(found, key=lambda pair: pair[1].mean())
     return {name: float(weight) for name, weight in zip(names, weights, strict=True)}, float(values.mean())
+
+
+def likely_weights(pool: BlendPool) -> np.ndarray:
+    """float64 (n_sources,), >= 0, summing to 1 (or all 0): greatest likelihood of the hits under a softmax.
+
+    Each hit is one draw from the user's candidates; smooth, so that many weights can be found at once
+    where nDCG only steps.  Source: Cao et al. 2007 (ListNet), top-one probability.
+    """
+    has_hit = (pool.is_hit & ~pool.is_hidden).any(axis=1)
+    scaled, is_hidden = pool.scaled[has_hit], pool.is_hidden[has_hit]
+    target = (pool.is_hit & ~pool.is_hidden)[has_hit].astype(np.float32)
+    target /= np.maximum(target.sum(axis=1, keepdims=True), 1)
+    wanted = np.einsum("uc,ucs->s", target, scaled)
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        scores = scaled @ weights.astype(np.float32)
+        scores[is_hidden] = -np.inf
+        top = scores.max(axis=1, keepdims=True)
+        odds = np.exp(scores - top)
+        total = odds.sum(axis=1, keepdims=True)
+        expected = np.einsum("uc,ucs->s", odds / total, scaled)
+        value = float((top + np.log(total)).sum() - wanted @ weights)
+        return value / len(scaled), (expected - wanted).astype(np.float64) / len(scaled)
+
+    if not len(scaled):
+        return np.zeros(pool.scaled.shape[2])
+    start = np.full(pool.scaled.shape[2], 1 / pool.scaled.shape[2])
+    bounds = [(0, None)] * len(start)
+    found = scipy.optimize.minimize(
+        loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 60}
+    )
+    return found.x / max(float(found.x.sum()), 1e-12)
 
 
 def _ascend(pool: BlendPool, weights: np.ndarray, rounds: int) -> tuple[np.ndarray, np.ndarray]:

@@ -17,8 +17,8 @@ from include.recommender.rank import blend_candidates, features_of
 from include.recommender.recommend import block_rows
 from include.tuning.blend_weights import blended_candidates
 
-SHARES = (0.3, 0.5, 0.7, 1.0)
-N_FOLDS = 3
+SHARES = (0.3, 0.6, 1.0)
+N_FOLDS = 2
 K = 10
 MIN_USERS = 150  # below, trees learn the judged users by heart; the blend has a handful of numbers instead
 ONE_STANDARD_ERROR = 1.0  # the gain over the blend must exceed this many, or the blend stays
