@@ -31,7 +31,9 @@ Progress = Callable[[str], None]
 # Without anybody to judge by: collaborative sources count most, the rest fill in.
 UNTUNED_WEIGHTS = {
     "als": 1.0,
+    "als_coarse": 0.5,
     "ease": 1.0,
+    "ease_weighted": 0.2,
     "item_to_item": 0.5,
     "covisitation": 0.2,
     "text": 0.2,
@@ -42,7 +44,7 @@ MAX_WINDOWS = 3
 ENOUGH_JUDGED_USERS = 300  # nDCG@10 is known to about ±0.015 then
 MIN_JUDGED_USERS = 20  # fewer and the search fits their chance; the untuned weights are safer
 # The search sees at most this many events, whole users at a time: beyond, settings no longer move.
-MAX_SEARCH_EVENTS = 300_000
+MAX_SEARCH_EVENTS = 200_000
 
 
 @dataclass

@@ -16,7 +16,7 @@ from include.retrieval.registry import FALLBACK
 
 BLOCK_ITEMS = 512
 RELATIONS = ("taken together", "similar text")
-SAYS_TOGETHER = ("als", "ease", "item_to_item", "covisitation")
+SAYS_TOGETHER = ("als", "als_coarse", "ease", "ease_weighted", "item_to_item", "covisitation")
 
 
 @dataclass(frozen=True)

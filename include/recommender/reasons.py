@@ -12,7 +12,9 @@ from include.retrieval.registry import FALLBACK
 # {verb}: the domain's word for what people do (liked, bought); {title}: the evidence item.
 WITH_EVIDENCE = {
     "als": "because you {verb} {title}",
+    "als_coarse": "because you {verb} {title}",
     "ease": "because you {verb} {title}",
+    "ease_weighted": "because you {verb} {title}",
     "item_to_item": "people who {verb} {title} also {verb} this",
     "covisitation": "often taken together with {title}",
     "text": "similar to {title}",
@@ -20,7 +22,9 @@ WITH_EVIDENCE = {
 }
 WITHOUT_EVIDENCE = {
     "als": "people with your taste {verb} this",
+    "als_coarse": "people with your taste {verb} this",
     "ease": "people with your taste {verb} this",
+    "ease_weighted": "people with your taste {verb} this",
     "item_to_item": "people with your taste {verb} this",
     "covisitation": "often taken together with your latest",
     "text": "similar to what you {verb}",

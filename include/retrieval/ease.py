@@ -28,6 +28,14 @@ class EaseParams:
 
 
 @dataclass(frozen=True)
+class WeightedEaseParams(EaseParams):
+    """Weights as they are, so that five stars, or five visits, say more than one."""
+
+    regularization: float = 1500.0  # weights of 1 to 5 make the Gram matrix about ten times that of ones
+    power: float = 1.0
+
+
+@dataclass(frozen=True)
 class Ease:
     """weights: float32 (n_items, n_items) with zero diagonal, dense when exact, else CSR."""
 
@@ -66,6 +74,20 @@ class Ease:
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray], params: EaseParams) -> Self:
         return cls(arrays["dense"] if "dense" in arrays else unpack_csr(arrays), params)
+
+
+@dataclass(frozen=True)
+class WeightedEase(Ease):
+    """EASE over confidences instead of ones, as a source of its own."""
+
+    name: ClassVar[str] = "ease_weighted"
+
+    @classmethod
+    def fit(cls, training: TrainingData, params: EaseParams, seed: int) -> Self:
+        """As Ease.fit.  Raises SourceUnavailable also where all events weigh the same: EASE says it all."""
+        weights = training.events.weight
+        require(len(weights) > 0 and weights.min() < weights.max(), cls.name, "all events have one weight")
+        return super().fit(training, params, seed)
 
 
 def with_texts(item_gram: np.ndarray, embeddings: np.ndarray | None, weight: float) -> np.ndarray:

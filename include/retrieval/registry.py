@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from include.retrieval.als import Als, AlsParams
+from include.retrieval.als import Als, AlsParams, CoarseAls, CoarseAlsParams
 from include.retrieval.covisitation import Covisitation, CovisitationParams
-from include.retrieval.ease import Ease, EaseParams
+from include.retrieval.ease import Ease, EaseParams, WeightedEase, WeightedEaseParams
 from include.retrieval.item_to_item import ItemToItem, ItemToItemParams
 from include.retrieval.popular import Popular, PopularParams
 from include.retrieval.repeat import Repeat, RepeatParams
@@ -15,7 +15,9 @@ from include.retrieval.trending import Trending, TrendingParams
 
 SOURCES: dict[str, tuple[Any, Any]] = {
     "als": (Als, AlsParams),
+    "als_coarse": (CoarseAls, CoarseAlsParams),
     "ease": (Ease, EaseParams),
+    "ease_weighted": (WeightedEase, WeightedEaseParams),
     "item_to_item": (ItemToItem, ItemToItemParams),
     "covisitation": (Covisitation, CovisitationParams),
     "text": (Text, TextParams),

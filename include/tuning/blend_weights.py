@@ -16,11 +16,11 @@ from include.recommender.model import Recommender
 from include.recommender.recommend import blend, block_rows, hide_all_but, retrieve, score_block
 
 STEPS = (0.0, 0.5, 0.8, 1.25, 2.0)
-FIRST_WEIGHTS = (0.05, 0.1, 0.2, 0.5)
+FIRST_WEIGHTS = (0.05, 0.1, 0.2)
 K = 10
-# A weight must earn this much nDCG@10 in mean; less is the chance of the judged users.
-LEAST_GAIN = 2e-4
-LEAST_ERRORS = 0.2
+CLIMBED_K = 50
+LEAST_GAIN = 1e-5  # of one change, beyond rounding
+ENOUGH_GAIN = 2e-4  # of a round over all sources, to try another
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class BlendPool:
     is_hidden: np.ndarray
     n_relevant: np.ndarray
 
-    def ndcg(self, weights: np.ndarray) -> np.ndarray:
-        """float64 (n_users,): nDCG@10 of the blend with these weights."""
+    def ndcg(self, weights: np.ndarray, k: int = K) -> np.ndarray:
+        """float64 (n_users,): nDCG@k of the blend with these weights."""
         scores = self.scaled @ weights.astype(np.float32)
         scores[self.is_hidden] = -np.inf
-        hits = np.take_along_axis(self.is_hit & ~self.is_hidden, top_k(scores, K), axis=1)
+        hits = np.take_along_axis(self.is_hit & ~self.is_hidden, top_k(scores, k), axis=1)
         return ndcg(hits, self.n_relevant)
 
 
@@ -91,22 +91,24 @@ def _pool_block(recommender: Recommender, split: Split, judged: np.ndarray) -> B
 
 
 def search_blend_weights(
-    pool: BlendPool, names: Sequence[str], rounds: int = 5
+    pool: BlendPool, names: Sequence[str], rounds: int = 2
 ) -> tuple[dict[str, float], float]:
-    """(name -> weight >= 0 summing to 1, mean nDCG@10): coordinate ascent from two starts, the better taken.
+    """(name -> weight >= 0 summing to 1, mean nDCG@10).
 
-    The starts are the best single source, and the weights of greatest likelihood.  The result is never
-    below the best single on these users.
+    Two estimates are averaged: the weights of greatest likelihood, and the same after climbing nDCG@50.  The
+    first is smooth but cares for scale, the second asks the right question but steps; the mean of both was
+    the steadiest from one half of MovieLens' judged users to the other.  Never below the best single
+    source on these users: there that source takes all.
     """
-    n_sources = len(names)
-    singles = np.array([pool.ndcg(row).mean() for row in np.eye(n_sources)])
-    starts = [np.eye(n_sources)[int(singles.argmax())]]
+    singles = np.array([pool.ndcg(row).mean() for row in np.eye(len(names))])
+    weights = np.eye(len(names))[int(singles.argmax())]
     likely = likely_weights(pool)
     if likely.any():
-        starts.append(likely)
-    found = [_ascend(pool, start, rounds) for start in starts]
-    weights, values = max(found, key=lambda pair: pair[1].mean())
-    return {name: float(weight) for name, weight in zip(names, weights, strict=True)}, float(values.mean())
+        mixed = (likely + _climb(pool, likely, rounds)) / 2
+        if pool.ndcg(mixed).mean() >= singles.max():
+            weights = mixed
+    value = float(pool.ndcg(weights).mean())
+    return {name: float(weight) for name, weight in zip(names, weights, strict=True)}, value
 
 
 def likely_weights(pool: BlendPool) -> np.ndarray:
@@ -141,11 +143,14 @@ def likely_weights(pool: BlendPool) -> np.ndarray:
     return found.x / max(float(found.x.sum()), 1e-12)
 
 
-def _ascend(pool: BlendPool, weights: np.ndarray, rounds: int) -> tuple[np.ndarray, np.ndarray]:
-    """(weights, nDCG@10 by user) after changing one weight at a time while that gains."""
-    best = pool.ndcg(weights)
+def _climb(pool: BlendPool, weights: np.ndarray, rounds: int) -> np.ndarray:
+    """Weights, summing to 1, after changing one at a time while nDCG@50 gains.
+
+    50 places hold some five times the hits of 10 and so tell settings apart with fewer users.
+    """
+    best = pool.ndcg(weights, CLIMBED_K).mean()
     for _ in range(rounds):
-        before = best.mean()
+        before = best
         for source in range(len(weights)):
             tried = FIRST_WEIGHTS if weights[source] == 0 else [weights[source] * step for step in STEPS]
             for weight in tried:
@@ -153,17 +158,12 @@ def _ascend(pool: BlendPool, weights: np.ndarray, rounds: int) -> tuple[np.ndarr
                 changed[source] = weight
                 if changed.sum() == 0:
                     continue
-                values = pool.ndcg(changed)
-                if _is_gain(values - best):
-                    weights, best = changed / changed.sum(), values
-        if best.mean() - before < LEAST_GAIN:
+                value = pool.ndcg(changed, CLIMBED_K).mean()
+                if value > best + LEAST_GAIN:
+                    weights, best = changed / changed.sum(), value
+        if best - before < ENOUGH_GAIN:
             break
-    return weights, best
-
-
-def _is_gain(gain: np.ndarray) -> bool:
-    error = gain.std() / np.sqrt(max(len(gain), 1))
-    return bool(gain.mean() > max(LEAST_GAIN, LEAST_ERRORS * error))
+    return weights
 
 
 def blended_candidates(

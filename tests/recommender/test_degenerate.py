@@ -51,4 +51,5 @@ def test_a_tiny_lake_gets_defined_lists(users, items, times, n_users, n_items, t
 def test_a_configured_source_that_cannot_run_is_reported():
     _, model = fitted([0, 0, 1], [0, 1, 0], [1, 2, 3], 2, 2)
     assert "no text embeddings" in model.report.left_out["text"]
+    assert "all events have one weight" in model.report.left_out["ease_weighted"]
     assert "nobody took an item twice" in model.report.left_out["repeat"]

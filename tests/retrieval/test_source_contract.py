@@ -27,7 +27,7 @@ def small_world() -> TrainingData:
     angles = np.arange(N_ITEMS) % 2 * 2.0 + np.arange(N_ITEMS) * 0.05
     embeddings = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     catalogue = make_catalogue(np.array([f"i{n}" for n in range(N_ITEMS)]), embeddings=embeddings)
-    events = make_interactions(users, items, times)
+    events = make_interactions(users, items, times, 1 + items % 3)
     user_ids = np.array([f"u{n}" for n in range(N_USERS)])
     segments = (np.arange(N_USERS) % 2).astype(np.int32)
     return make_training_data(
