@@ -97,18 +97,19 @@ def search_blend_weights(
 
     Two estimates are averaged: the weights of greatest likelihood, and the same after climbing nDCG@50.  The
     first is smooth but cares for scale, the second asks the right question but steps; the mean of both was
-    the steadiest from one half of MovieLens' judged users to the other.  Never below the best single
-    source on these users: there that source takes all.
+    the steadiest from one half of MovieLens' judged users to the other.  Where it loses to the best single
+    source by more than a standard error of the judged users, that source takes all.
     """
-    singles = np.array([pool.ndcg(row).mean() for row in np.eye(len(names))])
-    weights = np.eye(len(names))[int(singles.argmax())]
+    singles = [pool.ndcg(row) for row in np.eye(len(names))]
+    best = int(np.argmax([values.mean() for values in singles]))
+    weights, values = np.eye(len(names))[best], singles[best]
     likely = likely_weights(pool)
     if likely.any():
         mixed = (likely + _climb(pool, likely, rounds)) / 2
-        if pool.ndcg(mixed).mean() >= singles.max():
-            weights = mixed
-    value = float(pool.ndcg(weights).mean())
-    return {name: float(weight) for name, weight in zip(names, weights, strict=True)}, value
+        lost = values - pool.ndcg(mixed)
+        if lost.mean() <= lost.std() / np.sqrt(len(lost)):
+            weights, values = mixed, pool.ndcg(mixed)
+    return {name: float(weight) for name, weight in zip(names, weights, strict=True)}, float(values.mean())
 
 
 def likely_weights(pool: BlendPool) -> np.ndarray:
