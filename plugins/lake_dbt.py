@@ -13,7 +13,7 @@ from cosmos.operators.local import DbtBuildLocalOperator
 
 from include.lake.catalog import find_catalog
 from include.settings import Settings, load_settings
-from include.transforms.dbt import PROJECT, dbt_environment, dbt_folder, dbt_writes, hide_password
+from include.transforms.dbt import PROJECT, dbt_environment, dbt_folder, dbt_writes
 
 
 def _profile(target: str) -> ProfileConfig:
@@ -63,7 +63,7 @@ class LakeDbtBuildOperator(DbtBuildLocalOperator):
         try:
             super().handle_exception_dbt_runner(result)
         except CosmosDbtRunError as error:
-            raise CosmosDbtRunError(hide_password(load_settings(), str(error))) from None
+            raise CosmosDbtRunError(find_catalog(load_settings()).hide_password(str(error))) from None
 
     def get_datasets(self, source: Literal["inputs", "outputs"]) -> list[Asset]:
         """The assets by the names that the other DAGs use: schema and table in the lake, wherever it lies."""

@@ -39,6 +39,15 @@ class Catalog:
         target = self.target if secrets else re.sub(r"\s*password\s*=\s*('[^']*'|\S+)", "", self.target)
         return f"attach {quote(f'ducklake:{self.kind}:{target}')} as {ALIAS} ({', '.join(options)})"
 
+    @property
+    def password(self) -> str | None:
+        match = re.search(r"password\s*=\s*(?:'([^']*)'|(\S+))", self.target)
+        return (match[1] or match[2]) if match else None
+
+    def hide_password(self, text: str) -> str:
+        """``text`` without the catalog's password: a database repeats its address when it is not reached."""
+        return text.replace(self.password, "***") if self.password else text
+
 
 def quote(text: str) -> str:
     """A SQL string literal."""

@@ -21,7 +21,7 @@ from include.nightly import publishing
 from include.nightly.training import evaluate_model, fit_model, model_config
 from include.publish.consumed import consumed_relation
 from include.publish.staged import staged_relations, write_staged_set
-from include.quality.gates import run_input_gate, run_output_gate
+from include.quality.gates import run_feature_gate, run_input_gate, run_output_gate
 from include.quality.report import save_results
 from include.recommender.storage import load_recommender
 from include.recommender.training import TrainingData
@@ -136,6 +136,21 @@ def build_features(run: Run) -> None:
         tables = built.tables[AS_OF]
         meter.rows_in, meter.rows_out = built.events, sum(table.rows for table in tables.values())
         meter.values = {"files": {name: list(table.files) for name, table in tables.items()}}
+    gate_features(run, meter.values["files"])
+
+
+def gate_features(run: Run, files: dict[str, list[str]]) -> None:
+    """Check what is about to be learned from.  Raises GateError; the results are kept either way."""
+    with open_lake(run.settings) as lake:
+        report = run_feature_gate(
+            lake,
+            {name: parquet_relation(files[name]) for name in ("user_items", "item_pairs") if files[name]},
+            run_id=run.run_id,
+            as_of=run.recorded("ingest")["as_of"],
+            checked_at=utc_now(),
+        )
+        lake.write(lambda con: save_results(con, [report]), run_id=run.run_id, message="feature gate")
+    report.raise_for_failures()
 
 
 def embed_texts(run: Run) -> None:
@@ -156,7 +171,7 @@ def evaluate(run: Run) -> None:
     Raises GateError with every figure when it is refused; the figures are kept in the lake either way.
     """
     with metered(run, "evaluate") as meter:
-        training = _training(run)
+        training = read_training(run)
         meter.rows_in = len(training.events)
         with open_lake(run.settings, read_only=True) as lake:
             champion = find_champion(lake)
@@ -173,7 +188,7 @@ def evaluate(run: Run) -> None:
 def train(run: Run) -> None:
     """Fit the judged model on everything up to the cut-off and keep it with its checksum."""
     with metered(run, "train") as meter:
-        training = _training(run)
+        training = read_training(run)
         meter.rows_in = len(training.events)
         meter.values = fit_model(run, training)
         meter.rows_out = training.n_items
@@ -183,7 +198,7 @@ def rank_candidates(run: Run) -> None:
     """Retrieve, blend, rank and explain for every user: the staged set."""
     trained = run.recorded("train")
     with metered(run, "rank_candidates") as meter:
-        training = _training(run)
+        training = read_training(run)
         model = load_recommender(run.settings.models / trained["artifact"], trained["checksum"])
         current = model.with_catalogue(training.catalogue)
         rows = write_staged_set(
@@ -221,7 +236,8 @@ def staged_views(run: Run) -> dict[str, str]:
     }
 
 
-def _training(run: Run) -> TrainingData:
+def read_training(run: Run) -> TrainingData:
+    """What the run may learn from: the lake at its snapshot, and the features built from it."""
     began = run.recorded("ingest")
     # Embeddings were added after the snapshot; everything else is read as of it.
     with open_lake(run.settings, read_only=True) as lake:
@@ -236,5 +252,8 @@ def _training(run: Run) -> TrainingData:
 
 
 def _features(run: Run, table: str) -> str:
-    files = run.recorded("build_features")["files"][table]
+    return parquet_relation(run.recorded("build_features")["files"][table])
+
+
+def parquet_relation(files: list[str]) -> str:
     return f"read_parquet([{', '.join(quote(file) for file in files)}])"

@@ -2,7 +2,8 @@
 
 The challenger is what the domain file asks for now: with the champion's settings where the file has not
 changed, with a search of its own where it has, or on the first nightly. It is judged before anything is
-trained on all of the data, so that a refused one costs no more.
+trained on all of the data, so that a refused one costs no more. Its settings, weights and ranker are then
+kept while its sources learn from all of the data: what was judged is what is published.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import logging
 import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +27,8 @@ from include.recommender.config import ModelConfig, model_config_from_mapping
 from include.recommender.fit import fit_recommender
 from include.recommender.model import Recommender
 from include.recommender.recommend import recommend
-from include.recommender.storage import checksum_path, save_recommender
+from include.recommender.refit import refit_recommender
+from include.recommender.storage import checksum_path, load_recommender, save_recommender
 from include.recommender.training import TrainingData
 from include.retrieval.registry import FALLBACK, SOURCES
 from include.runs.run import Run
@@ -47,8 +50,8 @@ def evaluate_model(run: Run, training: TrainingData, champion: Recommender | Non
     """Train on what lies before a global time split, tuned inside it, and judge by what lies after.
 
     champion: the published model. Returns the rows of ops.evaluations without their run (subject, metric, k,
-    value, low, high, users), the settings that were chosen, and the gate's refusals. A window with nobody to
-    judge by gives no rows and says so in ``notes``.
+    value, low, high, users) and the gate's refusals; the model is kept beside the run's records. A
+    window with nobody to judge by gives no rows and says so in ``notes``.
     """
     config = model_config(run.domain)
     limits = run.domain.evaluation
@@ -57,9 +60,12 @@ def evaluate_model(run: Run, training: TrainingData, champion: Recommender | Non
     if not len(split.users) or split.train.histories.weights.nnz == 0:
         note = f"nobody with a history took anything new in the newest {limits.holdout_share:.0%} of events"
         log.warning("evaluation: %s", note)
-        return _judged([], None, settled, (), (note,))
+        untested = fit_recommender(training, config, SEED, log.info, params=settings_objects(settled))
+        save_recommender(untested, judged_model(run))
+        return _judged([], None, (), (note,))
     check_leakage(split.train, training.events, split.cutoff)
     model = fit_recommender(split.train, config, SEED, log.info, params=settings_objects(settled))
+    save_recommender(model, judged_model(run))
     challenger, lists = _evaluate(model, split)
     rows = _rows("pipeline", challenger)
     for name in model.sources:
@@ -76,17 +82,16 @@ def evaluate_model(run: Run, training: TrainingData, champion: Recommender | Non
         rows += _rows("champion", rival)
     verdict = judge(challenger, rival, gate_limits(run.domain), challenger_lists=lists, seed=SEED)
     refusals = (*verdict.reasons, *_worse_than_popular(challenger, popular))
-    return _judged(rows, split.cutoff, model.report.params, refusals, _notes(verdict, settled))
+    return _judged(rows, split.cutoff, refusals, _notes(verdict, settled))
 
 
 def fit_model(run: Run, training: TrainingData) -> dict[str, Any]:
-    """Fit on all of the data, save and name the model.
+    """Fit the judged recipe on all of the data, save and name the model.
 
     The name holds the content's checksum: same data, same name.
     """
-    chosen = run.recorded("evaluate")["settings"]
-    config = model_config(run.domain)
-    recommender = fit_recommender(training, config, SEED, log.info, params=settings_objects(chosen))
+    judged = load_recommender(judged_model(run))
+    recommender = refit_recommender(judged, training, SEED, log.info)
     partial = run.settings.models / f".{run.folder.name}.npz"
     checksum = save_recommender(recommender, partial)
     version = f"{run.recorded('ingest')['as_of']:%Y%m%dT%H%M%S}-{checksum[:12]}"
@@ -104,6 +109,11 @@ def fit_model(run: Run, training: TrainingData) -> dict[str, Any]:
         "left_out": report.left_out,
         "git_revision": git_revision(),
     }
+
+
+def judged_model(run: Run) -> Path:
+    """Where the evaluation keeps the model that it judged."""
+    return run.folder / "judged.npz"
 
 
 def champion_settings(champion: Recommender) -> dict[str, Any]:
@@ -173,7 +183,6 @@ def _notes(verdict: Verdict, settled: dict[str, Any] | None) -> tuple[str, ...]:
 def _judged(
     rows: list[list[Any]],
     cutoff: float | None,
-    settings: dict[str, Any] | None,
     refusals: tuple[str, ...],
     notes: tuple[str, ...],
 ) -> dict[str, Any]:
@@ -181,7 +190,6 @@ def _judged(
     return {
         "evaluations": rows,
         "split_at": split_at,
-        "settings": settings,
         "refusals": list(refusals),
         "notes": list(notes),
     }

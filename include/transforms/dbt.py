@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -33,7 +32,7 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
     """The variables that profiles.yml reads, and where dbt writes.  One value may hold a password."""
     catalog = find_catalog(settings)
     folder = dbt_folder(settings)
-    password = _password(settings)
+    password = catalog.password
     # dbt keeps the values of such variables out of its logs; an error may repeat the password alone.
     secrets = {"DBT_ENV_SECRET_NIGHTJAR_PASSWORD": password} if password else {}
     return {
@@ -73,19 +72,8 @@ def run_dbt(settings: Settings, arguments: list[str], *, holder: str = "dbt") ->
     log.info("dbt %s in %.1f s", " ".join(arguments), time.monotonic() - started)
     if not outcome.success:
         message = f"dbt {' '.join(arguments)} failed: {_failures(outcome)}"
-        raise DataError(hide_password(settings, message))
+        raise DataError(find_catalog(settings).hide_password(message))
     return outcome.result
-
-
-def hide_password(settings: Settings, text: str) -> str:
-    """The text without the catalog's password: the database repeats its address when it cannot be reached."""
-    password = _password(settings)
-    return text.replace(password, "***") if password else text
-
-
-def _password(settings: Settings) -> str | None:
-    match = re.search(r"password\s*=\s*(?:'([^']*)'|(\S+))", find_catalog(settings).target)
-    return (match[1] or match[2]) if match else None
 
 
 def _failures(outcome: Any) -> str:

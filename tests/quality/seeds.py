@@ -58,7 +58,7 @@ insert into raw.items by name select 'i' || n as item_id, 'Title ' || n as title
     case n when 8 then timestamp '2026-03-01' end as available_to from range(1, 9) r (n);
 insert into raw.users by name select unnest(['u1', 'u2']) as user_id;
 insert into ops.ingests by name select 'b1' as batch_id, 'events' as source, 'ingested' as status,
-    10 as rows_in, 4 as accepted, 5 as quarantined, 1 as deduplicated, timestamp '2026-03-01' as ingested_at;
+    100 as rows_in, 40 as accepted, 50 as quarantined, 10 as deduplicated, timestamp '2026-03-01' as ingested_at;
 create temp table listeners as select * from (values ('u1'), ('u2'), ('u3')) v (user_id);
 create temp table live_users as select * from listeners;
 create temp table consumed as
@@ -125,8 +125,8 @@ INPUT_FAULTS = {
     "users: user_id is given": "update raw.users set user_id = null where user_id = 'u1'",
     "users: user_id is not blank": "update raw.users set user_id = '' where user_id = 'u1'",
     "users: user_id is there once": "insert into raw.users select * from raw.users",
-    "ingests: rows in = accepted + quarantined + deduplicated": "update ops.ingests set rows_in = 11",
-    "few enough rows were quarantined": "update ops.ingests set quarantined = 6, rows_in = 11",
+    "ingests: rows in = accepted + quarantined + deduplicated": "update ops.ingests set rows_in = 101",
+    "few enough rows were quarantined": "update ops.ingests set quarantined = 60, rows_in = 110",
     "ingests: every file could be read": "update ops.ingests set status = 'unreadable'",
 }
 

@@ -21,6 +21,9 @@ from include.features.confidence import confidence_of, user_items_sql
 from include.lake.catalog import quote
 from include.lake.lake import Lake, open_lake
 from include.nightly import publishing, stages
+from include.nightly.training import SEED, judged_model, model_config
+from include.recommender.fit import fit_recommender
+from include.recommender.storage import save_recommender
 from include.runs.run import Run, metered
 from include.settings import Settings
 from include.texts.model import find_text_model
@@ -67,10 +70,17 @@ def stage_nightly(
     with open_lake(settings) as lake:
         build_features(lake, run)
         embed_without_model(lake, domain, [row[0] for row in lake.rows("select title from raw.items")])
-    run.record("evaluate", {"evaluations": [], "settings": None, "split_at": None})
+    fit_unjudged(run)
     stages.train(run)
     stages.rank_candidates(run)
     return run
+
+
+def fit_unjudged(run: Run) -> None:
+    """What the evaluation leaves for the training, without the judging."""
+    training = stages.read_training(run)
+    save_recommender(fit_recommender(training, model_config(run.domain), SEED), judged_model(run))
+    run.record("evaluate", {"evaluations": [], "split_at": None, "refusals": [], "notes": []})
 
 
 def build_features(lake: Lake, run: Run) -> None:

@@ -1,0 +1,40 @@
+"""Learn again from more data by a recipe that was judged already: same settings, weights and ranker."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from include.recommender.fit import Notes, Progress, fit_sources, item_statistics
+from include.recommender.model import Recommender
+from include.recommender.training import TrainingData
+
+log = logging.getLogger(__name__)
+
+
+def refit_recommender(
+    judged: Recommender, training: TrainingData, seed: int, progress: Progress | None = None
+) -> Recommender:
+    """The judged model's recipe fitted on ``training``: what was judged is what is published.
+
+    The ranker is dropped where a source that it was taught with cannot run any more.
+    """
+    notes = Notes(progress or log.info)
+    notes.left_out.update(judged.report.left_out)
+    notes.validation.update(judged.report.validation)
+    settings = {name: source.params for name, source in judged.sources.items()}
+    config = replace(judged.config, sources=judged.source_names)
+    sources = fit_sources(training, config, settings, seed, notes)
+    return replace(
+        judged,
+        catalogue=training.catalogue,
+        n_fitted=training.n_items,
+        sources=sources,
+        weights={name: judged.weights.get(name, 0.0) for name in sources},
+        statistics=item_statistics(training),
+        segment_names=training.segment_names,
+        report=replace(
+            judged.report, left_out=notes.left_out, validation=notes.validation, seconds=notes.seconds
+        ),
+        ranker=judged.ranker if set(sources) == set(judged.sources) else None,
+    )
