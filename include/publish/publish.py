@@ -84,17 +84,18 @@ def replace_set(
 
 def replace_lists(
     con: duckdb.DuckDBPyConnection,
-    recommendations: pa.Table,
-    candidates: pa.Table,
+    recommendations: str,
+    candidates: str,
     users: str,
     publication: Publication,
 ) -> None:
-    """Put new lists in the place of those of some users.  users: relation with their user_id."""
+    """Put new lists in the place of those of some users.
+
+    recommendations, candidates: relations of the new rows; users: relation with their user_id.
+    """
     for name, rows in (("recommendations", recommendations), ("candidates", candidates)):
         con.execute(f"delete from serving.{name} where user_id in (select user_id from {users})")
-        con.register("new_rows", rows)
-        _insert(con, name, "new_rows", publication)
-        con.unregister("new_rows")
+        _insert(con, name, rows, publication)
 
 
 def replace_similar(

@@ -5,17 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 
 from include.config.domain import Domain
+from include.errors import LakeError
 from include.lake.lake import Lake
 from include.publish.consumed import consumed_relation
 from include.publish.publish import Publication
 from include.quality.gates import run_touched_output_gate
-from include.refresh.relist import USERS
+from include.refresh.relist import CANDIDATES, LISTS, USERS
 
 # Temporary tables: some thirty checks read them, and each would search the lake anew.
 ITEMS = "audited_items"
 CONSUMED = "audited_consumed"
-LISTS = "audited_recommendations"
-CANDIDATES = "audited_candidates"
 
 
 def check_touched(lake: Lake, domain: Domain, publication: Publication, as_of: datetime) -> None:
@@ -27,18 +26,28 @@ def check_touched(lake: Lake, domain: Domain, publication: Publication, as_of: d
         ITEMS: "select item_id, available_from, available_to from raw.items union all by name"
         " select item_id from features.item_stats anti join raw.items using (item_id)",
         CONSUMED: f"select user_id, item_id from {consumed}",
-        # Whatever stands there for these users, not just what was written: a list left over is found too.
-        LISTS: f"select * from serving.recommendations {of_touched}",
-        CANDIDATES: f"select * from serving.candidates {of_touched}",
     }
     for table, query in relations.items():
         lake.con.execute(f"create or replace temp table {table} as {query}")
+    for table, rows in (("recommendations", LISTS), ("candidates", CANDIDATES)):
+        # The rows are checked as they were made: that they are all that stands there is checked here.
+        written = lake.value(f"select count(*) from {rows}")
+        found = lake.value(f"select count(*) from serving.{table} {of_touched}")
+        if found != written:
+            raise LakeError(
+                f"serving.{table} holds {found} rows of the users just listed, {written} were written;"
+                " nothing was committed; this is a bug: keep the batch and report it"
+            )
+    added = (
+        f"'{publication.publication_id}' as publication_id, '{publication.model_version}' as model_version,"
+        f" timestamp '{publication.as_of}' as generated_at"
+    )
     run_touched_output_gate(
         lake,
         domain,
         {
-            "recommendations": LISTS,
-            "candidates": CANDIDATES,
+            "recommendations": f"(select *, {added} from {LISTS})",
+            "candidates": f"(select *, '{publication.publication_id}' as publication_id from {CANDIDATES})",
             "items": ITEMS,
             "consumed": CONSUMED,
             "users": USERS,

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import time
 
-import duckdb
-
 from include.lake.catalog import ALIAS, quote
 from include.lake.lake import Lake
+from include.lake.lock import writer_lock
 
 log = logging.getLogger(__name__)
 # A read opens every file of its table: 3 ms each. A merge of this many takes less than a second.
@@ -29,22 +28,18 @@ REWRITTEN_SHARE = 0.5
 def compact(lake: Lake, *, run_id: str) -> list[str]:
     """Merge the files of each table that has more than MAX_FILES; returns those tables.
 
-    Each in a commit of its own, alone under the writer's lock. What rows there are does not change, and old
-    snapshots stay readable: `maintain_lake` expires them and removes the files.
+    Under the writer's lock, but not by ``Lake.write``: DuckLake compacts in commits that change nothing else,
+    not even the fence row. What rows there are stays the same, and old snapshots stay readable:
+    `maintain_lake` expires them and removes the files.
     """
     crowded = [table for table in TABLES if len(lake.files(table)) > MAX_FILES]
     for table in crowded:
         started = time.monotonic()
         schema, name = table.split(".")
         target = f"{quote(ALIAS)}, {quote(name)}, schema => {quote(schema)}"
-
-        def work(con: duckdb.DuckDBPyConnection, target: str = target) -> None:
+        with writer_lock(lake.lock_path, run_id):
             # First what later ticks replaced is dropped: only files without deleted rows are merged.
-            con.execute(
-                f"call ducklake_rewrite_data_files({target}, delete_threshold => {REWRITTEN_SHARE})"
-            ).fetchall()
-            con.execute(f"call ducklake_merge_adjacent_files({target})").fetchall()
-
-        lake.write(work, run_id=run_id, message=f"merge files of {table}")
+            lake.rows(f"call ducklake_rewrite_data_files({target}, delete_threshold => {REWRITTEN_SHARE})")
+            lake.rows(f"call ducklake_merge_adjacent_files({target})")
         log.info("merged the files of %s in %.2f s", table, time.monotonic() - started)
     return crowded

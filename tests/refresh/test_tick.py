@@ -157,7 +157,7 @@ def test_a_refused_batch_changes_nothing_and_is_taken_in_once_its_cause_is_gone(
 ) -> None:
     before, files = _state(lake), lake.snapshot()
     path = land(
-        settings, "events", "bad.jsonl", [purchase("", "b01", LATER)] * 3 + [purchase("u00", "b07", LATER)]
+        settings, "events", "bad.jsonl", [purchase("", "b01", LATER)] * 120 + [purchase("u00", "b07", LATER)]
     )
     for _ in range(2):
         with pytest.raises(GateError, match="quarantined"):
