@@ -21,6 +21,8 @@ PARAMETERS = {
     "feature_fraction": 0.7,
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
+    # Trees this small wait at barriers more than they work: beside other processes two threads are slower.
+    "num_threads": 1,
     "deterministic": True,
     "force_row_wise": True,
     "verbosity": -1,
@@ -44,7 +46,6 @@ class Ranker:
         names: tuple[str, ...],
         share: float,
         seed: int,
-        n_threads: int = 2,
     ) -> Self:
         """features: per user (n_candidates, n_features); labels: per user 0/1."""
         data = lightgbm.Dataset(
@@ -54,7 +55,7 @@ class Ranker:
             feature_name=list(names),
             params={"verbosity": -1},
         )
-        parameters = PARAMETERS | {"seed": int(seed), "num_threads": n_threads}
+        parameters = PARAMETERS | {"seed": int(seed)}
         return cls(lightgbm.train(parameters, data, num_boost_round=N_TREES), names, share)
 
     def order_scores(self, features: np.ndarray, blended: np.ndarray) -> np.ndarray:
@@ -63,7 +64,7 @@ class Ranker:
         features: (n_users, n_candidates, n_features).  blended: -inf where there is no candidate, kept so.
         """
         n_users, n_candidates, n_features = features.shape
-        flat = self.booster.predict(features.reshape(-1, n_features))
+        flat = self.booster.predict(features.reshape(-1, n_features), num_threads=1)
         trees = np.asarray(flat, dtype=np.float32).reshape(n_users, n_candidates)
         is_real = np.isfinite(blended)
         mixed = (1 - self.share) * _standardised(blended, is_real) + self.share * _standardised(
