@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
 
 from include.lake.catalog import ALIAS, quote
 from include.lake.lake import Lake
 from include.lake.lock import writer_lock
 
 log = logging.getLogger(__name__)
-# A read opens every file of its table: 3 ms each. A merge of this many takes less than a second.
-MAX_FILES = 32
+# A read may open every file of its table, 3 ms each, and a tick adds one: by then a read takes 0.1 s longer.
+EVERY_PUBLICATIONS = 32
 # What every tick adds files to. Not features.user_items: by its files a nightly knows what it published.
 TABLES = (
     "serving.recommendations",
@@ -25,15 +26,19 @@ TABLES = (
 REWRITTEN_SHARE = 0.5
 
 
-def compact(lake: Lake, *, run_id: str) -> list[str]:
-    """Merge the files of each table that has more than MAX_FILES; returns those tables.
+def is_due(publication_ids: Iterable[str]) -> bool:
+    """Whether one of them is an EVERY_PUBLICATIONS-th: whatever process made the others."""
+    return any(int(name.partition("-")[0]) % EVERY_PUBLICATIONS == 0 for name in publication_ids)
+
+
+def compact(lake: Lake, *, run_id: str) -> None:
+    """Merge the small files of TABLES.
 
     Under the writer's lock, but not by ``Lake.write``: DuckLake compacts in commits that change nothing else,
     not even the fence row. What rows there are stays the same, and old snapshots stay readable:
     `maintain_lake` expires them and removes the files.
     """
-    crowded = [table for table in TABLES if len(lake.files(table)) > MAX_FILES]
-    for table in crowded:
+    for table in TABLES:
         started = time.monotonic()
         schema, name = table.split(".")
         target = f"{quote(ALIAS)}, {quote(name)}, schema => {quote(schema)}"
@@ -42,4 +47,3 @@ def compact(lake: Lake, *, run_id: str) -> list[str]:
             lake.rows(f"call ducklake_rewrite_data_files({target}, delete_threshold => {REWRITTEN_SHARE})")
             lake.rows(f"call ducklake_merge_adjacent_files({target})")
         log.info("merged the files of %s in %.2f s", table, time.monotonic() - started)
-    return crowded

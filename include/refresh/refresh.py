@@ -11,7 +11,7 @@ from datetime import datetime
 from include.config.domain import Domain
 from include.errors import DataError
 from include.lake.lake import Lake, open_lake
-from include.refresh.compact import compact
+from include.refresh.compact import compact, is_due
 from include.refresh.source import BatchSource, LandingSource
 from include.refresh.tick import Tick, drain
 from include.settings import Settings
@@ -50,7 +50,8 @@ def refresh(
             now = time.monotonic()
             if drained:
                 quiet_since = now
-                compact(lake, run_id=run_id)
+                if is_due(tick.publication.publication_id for tick in drained if tick.publication):
+                    compact(lake, run_id=run_id)
             if now - quiet_since >= linger_seconds or now - began >= most_seconds:
                 break
             time.sleep(POLL_SECONDS)

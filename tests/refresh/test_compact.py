@@ -1,0 +1,54 @@
+"""Merging what ticks leave behind: fewer files, the same rows, then and now."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from include.config.domain import Domain
+from include.lake.lake import Lake
+from include.refresh import compact as compaction
+from include.refresh.compact import TABLES, compact, is_due
+from include.refresh.refresh import refresh
+from include.settings import Settings
+from tests.support.books import NEWEST, NOW, Run, publications, purchase
+from tests.support.nightly import land
+
+
+def rows(lake: Lake, at: str = "") -> list[list[tuple]]:
+    return [lake.rows(f"select * from {table} {at} order by all") for table in TABLES if table != "ops.fence"]
+
+
+def test_fewer_files_hold_the_same_rows_now_and_before(lake: Lake, settings: Settings, tick: Run) -> None:
+    for n in range(4):
+        at = NEWEST + timedelta(minutes=n + 1)
+        land(settings, "events", f"{n}.jsonl", [purchase(f"u0{n % 2}", f"b{n + 9:02}", at)])
+        tick()
+        if n == 1:
+            early, early_rows = lake.snapshot(), rows(lake)
+    before, files = rows(lake), {table: len(lake.files(table)) for table in TABLES}
+    compact(lake, run_id="test")
+    assert rows(lake) == before
+    assert rows(lake, f"at (version => {early})") == early_rows
+    assert len(lake.files("ops.ingests")) < files["ops.ingests"]
+    assert len(lake.files("serving.recommendations")) < files["serving.recommendations"]
+
+
+def test_every_32nd_publication_calls_for_it() -> None:
+    assert is_due(["00000031-refresh-x", "00000032-refresh-y"])
+    assert not is_due(["00000031-refresh-x", "00000033-refresh-y"]) and not is_due([])
+
+
+def test_a_refresh_run_merges_when_due(
+    lake: Lake, settings: Settings, domain: Domain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compaction, "EVERY_PUBLICATIONS", 2)
+    land(settings, "events", "a.jsonl", [purchase("u00", "b07", NEWEST + timedelta(minutes=1))])
+    before = len(lake.files("ops.ingests"))
+    told: list[int] = []
+    ticks = refresh(
+        settings, domain, run_id="r", clock=lambda: NOW, progress=lambda tick: told.append(tick.users)
+    )
+    assert told == [1] and len(ticks) == 1
+    assert publications(lake) == ["nightly", "refresh"] and len(lake.files("ops.ingests")) <= before
