@@ -20,7 +20,7 @@ demo: setup ## real data, one nightly run, a live batch, one refresh, some lists
 nightly: setup ## one nightly run in the foreground; AS_OF=, DOMAIN=, CONF='{"param": 1}'
 	@$(PYTHON) -m bin.run_dag nightly_recommendations
 
-refresh: setup ## one refresh run in the foreground; same parameters
+refresh: setup ## one refresh run in the foreground; DOMAIN=, CONF=
 	@$(PYTHON) -m bin.run_dag refresh_recommendations
 
 live: setup ## replay events while Airflow runs: RATE=50 a second, SECONDS=60, KAFKA=servers/topic

@@ -18,10 +18,8 @@ import pyarrow as pa
 from include.config.domain import Domain, load_domain
 from include.contracts import TABLES
 from include.lake.lake import Lake, open_lake
-from include.nightly import publishing, stages
-from include.runs.run import Run
 from include.settings import Settings, load_settings
-from tests.support.nightly import build_features, embed_without_model
+from tests.support.nightly import publish_nightly
 
 USERS = 6_000
 ITEMS = 4_000
@@ -59,18 +57,10 @@ def make_synthetic(
     settings.make_folders()
     domain = load_domain(config)
     copies = max(1, events // BASE_EVENTS)
-    run = Run("synthetic", settings, domain)
     with open_lake(settings) as lake:
         _write_items(lake, items)
         _write_events(lake, min(events, BASE_EVENTS), users, items, seed)
-        embed_without_model(lake, domain, _titles(items))
-    stages.ingest(run, None, None)
-    with open_lake(settings) as lake:
-        build_features(lake, run)
-    stages.train(run)
-    run.record("evaluate", {"evaluations": [], "note": "synthetic", "split_at": None})
-    stages.rank_candidates(run)
-    publishing.publish(run)
+    publish_nightly(settings, domain, "synthetic")
     if copies > 1:
         _copy_users(settings, copies)
     return SyntheticLake(settings, domain, copies)

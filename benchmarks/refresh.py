@@ -1,0 +1,118 @@
+"""What a tick and a read cost: python -m benchmarks.refresh [--events 1000000,20000000] [--folder FOLDER]
+
+A tick takes in one event of each of so many users, in this process, after the imports; the median of REPEATS.
+Reads are of single users' lists, while another process ticks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import random
+import statistics
+import tempfile
+import time
+from datetime import timedelta
+from pathlib import Path
+
+from benchmarks.synthetic import ITEMS, USERS, SyntheticLake, item_id, make_synthetic, user_id
+from include.lake.lake import Lake, open_lake
+from include.refresh.source import LandingSource
+from include.refresh.tick import run_tick
+from include.serving.recommend import Reader
+from include.settings import utc_now
+
+TOUCHED = (1, 100, 1000)
+REPEATS = 3
+READS = 1000
+
+
+def land_views(lake: Lake, users: int, rng: random.Random) -> None:
+    """A file with one view of each of so many users, a second after the newest event."""
+    at = lake.value("select max(as_of) from serving.publications") + timedelta(seconds=1)
+    rows = [
+        {
+            "user_id": user_id(user),
+            "item_id": item_id(rng.randrange(ITEMS)),
+            "event_type": "view",
+            "event_at": at.isoformat() + "Z",
+        }
+        for user in rng.sample(range(USERS), users)
+    ]
+    path = lake.settings.landing / "events" / f"{time.time_ns()}.jsonl"
+    partial = path.with_name(f".{path.name}")
+    partial.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    partial.rename(path)
+
+
+def time_ticks(made: SyntheticLake) -> dict[int, float]:
+    """Touched users -> seconds of a tick."""
+    rng = random.Random(1)
+    seconds: dict[int, float] = {}
+    with open_lake(made.settings) as lake:
+        for users in (1, *TOUCHED):  # the first loads the model, and is not counted
+            taken = []
+            for _ in range(REPEATS):
+                land_views(lake, users, rng)
+                tick = run_tick(lake, made.domain, LandingSource(100_000), run_id="bench", now=utc_now())
+                assert tick is not None and tick.users == users
+                taken.append(tick.seconds)
+            seconds[users] = statistics.median(taken)
+    return seconds
+
+
+def time_reads(made: SyntheticLake) -> tuple[float, float, int]:
+    """p50 and p99 in milliseconds of one user's list, and ticks that committed meanwhile."""
+    context = multiprocessing.get_context("spawn")
+    stop = context.Event()
+    writer = context.Process(target=_tick_until, args=(made, stop))
+    rng = random.Random(2)
+    with Reader(made.settings, made.domain) as reader:
+        before = reader.recommend(user_id(0)).publication_id
+        writer.start()
+        while reader.recommend(user_id(0)).publication_id == before:
+            time.sleep(0.05)
+        first = reader.recommend(user_id(0)).publication_id
+        taken = []
+        for _ in range(READS):
+            began = time.perf_counter()
+            answer = reader.recommend(user_id(rng.randrange(USERS)))
+            taken.append(time.perf_counter() - began)
+            assert len(answer.items) == 10
+        last = reader.recommend(user_id(0)).publication_id
+    stop.set()
+    writer.join()
+    taken.sort()
+    assert first is not None and last is not None
+    ticks = int(last.partition("-")[0]) - int(first.partition("-")[0])
+    return 1000 * taken[len(taken) // 2], 1000 * taken[int(0.99 * len(taken))], ticks
+
+
+def _tick_until(made: SyntheticLake, stop) -> None:
+    rng = random.Random(3)
+    with open_lake(made.settings) as lake:
+        while not stop.is_set():
+            land_views(lake, 20, rng)
+            run_tick(lake, made.domain, LandingSource(100_000), run_id="bench", now=utc_now())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--events", default="1000000")
+    parser.add_argument("--folder", type=Path, default=None)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        for events in (int(text) for text in options.events.split(",")):
+            began = time.perf_counter()
+            made = make_synthetic(Path(folder) / str(events), events=events)
+            size = f"{events:,} events, {USERS * made.copies:,} users"
+            print(f"{size}: made in {time.perf_counter() - began:.0f} s", flush=True)
+            for users, seconds in time_ticks(made).items():
+                print(f"  a tick of {users:,} users: {seconds:.2f} s", flush=True)
+            p50, p99, ticks = time_reads(made)
+            print(f"  a read beside {ticks} ticks: p50 {p50:.1f} ms, p99 {p99:.1f} ms", flush=True)
+
+
+if __name__ == "__main__":
+    main()
