@@ -79,7 +79,8 @@ def line(name: str, evaluation: Evaluation) -> str:
     figures = evaluation.figures
     return (
         f"| {name} | {interval.mean:.4f} [{interval.low:.4f}, {interval.high:.4f}] "
-        f"| {figures['recall@10']:.4f} | {figures['hit_rate@10']:.4f} | {figures['coverage@10']:.3f} | {figures['gini@10']:.3f} "
+        f"| {figures['recall@10']:.4f} | {figures['hit_rate@10']:.4f} "
+        f"| {figures['coverage@10']:.3f} | {figures['gini@10']:.3f} "
         f"| {figures['lists_beyond_head@10']:.3f} |"
     )
 

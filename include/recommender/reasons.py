@@ -92,7 +92,7 @@ def _words(
     )
     plain = {name: WITHOUT_EVIDENCE[name].format(verb=verb) for name in names}
     words = np.full(items.shape, "", dtype=object)
-    for row, place in np.argwhere(items != NO_ITEM):
+    for row, place in np.argwhere(items != NO_ITEM).tolist():
         name = names[source[row, place]]
         item = evidence[row, place]
         if item != NO_ITEM:

@@ -116,7 +116,8 @@ class Als:
         """Hu, Koren, Volinsky 2008, section 5: score_i = Σ_j y_i' A^-1 y_j c_j."""
         part = histories.row(row)
         liked = self.item_factors[histories.weights.indices[part]]
-        confidence = self._confidence(histories)[part]
+        values = histories.row_values(row, self.params.power, self.params.half_life_days)
+        confidence = 1 + np.float32(self.params.alpha) * values
         system = self._regular_gram + (liked.T * (confidence - 1)) @ liked
         return (self.item_factors[items] @ np.linalg.solve(system, liked.T)) * confidence
 

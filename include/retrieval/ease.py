@@ -65,7 +65,7 @@ class Ease:
 
     def contributions(self, histories: Histories, row: int, items: np.ndarray) -> np.ndarray:
         part = histories.row(row)
-        weight = histories.values(self.params.power, self.params.half_life_days)[part]
+        weight = histories.row_values(row, self.params.power, self.params.half_life_days)
         return (pick(self.weights, histories.weights.indices[part], items) * weight[:, None]).T
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -44,15 +44,21 @@ class Repeat:
 
     def contributions(self, histories: Histories, row: int, items: np.ndarray) -> np.ndarray:
         part = histories.row(row)
-        own = self._own(histories).data[part]
-        return np.where(histories.weights.indices[part][None, :] == items[:, None], own, 0).astype(np.float32)
+        history = histories.weights.indices[part]
+        own = self._pull(
+            history, histories.counts[part], histories.row_values(row, 0.0, self.params.half_life_days)
+        )
+        return np.where(history[None, :] == items[:, None], own, 0).astype(np.float32)
 
     def _own(self, histories: Histories) -> sp.csr_matrix:
-        data = np.log1p(histories.counts) * self.rate[histories.weights.indices]
-        data = (data * histories.values(0.0, self.params.half_life_days)).astype(np.float32)
+        values = histories.values(0.0, self.params.half_life_days)
+        data = self._pull(histories.weights.indices, histories.counts, values)
         return sp.csr_matrix(
             (data, histories.weights.indices, histories.weights.indptr), histories.weights.shape
         )
+
+    def _pull(self, items: np.ndarray, counts: np.ndarray, recency: np.ndarray) -> np.ndarray:
+        return (np.log1p(counts) * self.rate[items] * recency).astype(np.float32)
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {"rate": self.rate}

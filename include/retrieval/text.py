@@ -50,7 +50,7 @@ class Text:
 
     def contributions(self, histories: Histories, row: int, items: np.ndarray) -> np.ndarray:
         part = histories.row(row)
-        weight = histories.values(self.params.power, self.params.half_life_days)[part]
+        weight = histories.row_values(row, self.params.power, self.params.half_life_days)
         liked = self.embeddings[histories.weights.indices[part]] * weight[:, None]
         norm = np.linalg.norm(liked.sum(axis=0))
         return (self.embeddings[items] @ liked.T) / (norm if norm > 0 else 1)
