@@ -49,3 +49,14 @@ def test_joined_pools_judge_as_they_do_alone():
     weights = np.array([0.5, 0.3, 0.2])
     joined = join_pools([one, narrow]).ndcg(weights)
     np.testing.assert_allclose(joined, np.concatenate([one.ndcg(weights), narrow.ndcg(weights)]))
+
+
+def test_hidden_candidates_take_no_place():
+    """The hidden candidate scores best; the hit behind it is still on the first place of the list."""
+    judged = BlendPool(
+        np.array([[[9.0], [1.0]]], np.float32),
+        np.array([[False, True]]),
+        np.array([[True, False]]),
+        np.array([1]),
+    )
+    assert judged.ndcg(np.array([1.0])).tolist() == [1.0]
