@@ -18,7 +18,12 @@ CONSUMED = "audited_consumed"
 
 
 def check_touched(lake: Lake, domain: Domain, publication: Publication, as_of: datetime) -> None:
-    """Audit the lists of ``USERS``, inside the transaction.  Raises GateError, which rolls it back."""
+    """Audit the lists of ``USERS``, inside the transaction.  Raises GateError, which rolls it back.
+
+    Nobody there, nothing to audit: a new item that no list holds yet.
+    """
+    if not lake.value(f"select count(*) from {USERS}"):
+        return
     of_touched = f"where user_id in (select user_id from {USERS})"
     consumed = consumed_relation(domain, f"(select * from features.user_items {of_touched})", as_of)
     relations = {

@@ -20,6 +20,7 @@ from include.publish.publish import Publication, close_publication, open_publica
 from include.quality.gates import run_batch_input_gate
 from include.recommender.model import Recommender
 from include.refresh.audit import check_touched
+from include.refresh.catalogue import current_model
 from include.refresh.champion import Champion, find_champion
 from include.refresh.pairs import add_events
 from include.refresh.relist import Relisted, find_relisted, relist
@@ -90,7 +91,8 @@ def run_tick(lake: Lake, domain: Domain, source: BatchSource, *, run_id: str, no
         _check_batches(lake, domain, staged, run_id, now)
         if champion is None or model is None:
             return counts, Relisted(0, 0, 0), None
-        relisted, publication = _publish(lake, domain, champion, model, run_id, now)
+        has_items = any(batch.kind == "items" for batch in staged)
+        relisted, publication = _publish(lake, domain, champion, model, run_id, now, has_items)
         return counts, relisted, publication
 
     counts, relisted, publication = lake.write(work, run_id=run_id, message="refresh")
@@ -103,7 +105,13 @@ def run_tick(lake: Lake, domain: Domain, source: BatchSource, *, run_id: str, no
 
 
 def _publish(
-    lake: Lake, domain: Domain, champion: Champion, model: Recommender, run_id: str, now: datetime
+    lake: Lake,
+    domain: Domain,
+    champion: Champion,
+    model: Recommender,
+    run_id: str,
+    now: datetime,
+    has_items: bool,
 ) -> tuple[Relisted, Publication | None]:
     """Lists of everyone whom the batch touched, inside the caller's transaction."""
     con = lake.con
@@ -124,7 +132,8 @@ def _publish(
         run_id=run_id,
         events_snapshot=lake.snapshot(),
     )
-    relisted = relist(con, model, domain, publication, as_of)
+    current = current_model(lake, model, champion.checksum, domain, as_of, is_changed=has_items)
+    relisted = relist(con, model, domain, publication, as_of, current)
     check_touched(lake, domain, publication, as_of)
     close_publication(con, publication, relisted.users, relisted.rows)
     return relisted, publication

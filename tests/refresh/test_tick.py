@@ -90,6 +90,16 @@ def test_a_new_book_has_similar_ones_and_is_recommended_in_the_same_tick(
     assert "new" in listed(lake, "fan")
 
 
+def test_a_new_book_that_nobody_is_shown_yet_is_published_alone(
+    lake: Lake, settings: Settings, domain: Domain, tick: Run
+) -> None:
+    embed_without_model(lake, domain, ["Red book new"])
+    land(settings, "items", "a.jsonl", [{"item_id": "new", "title": "Red book new"}])
+    done = tick()
+    assert done is not None and (done.users, done.items, done.rows) == (0, 1, 0)
+    assert lake.value("select count(*) from serving.similar_items where item_id = 'new'") > 5
+
+
 def test_a_book_that_ends_leaves_every_list_at_once(
     lake: Lake, settings: Settings, domain: Domain, tick: Run
 ) -> None:
@@ -125,6 +135,22 @@ def test_a_book_whose_end_is_passed_by_the_events_clock_leaves_too(
     land(settings, "events", "a.jsonl", [purchase("u00", "b02", LATER + timedelta(hours=2))])
     tick()
     assert lake.value("select count(*) from serving.recommendations where item_id = ?", [ended]) == 0
+
+
+def test_a_book_that_has_not_begun_is_listed_once_the_events_clock_passes_its_start(
+    lake: Lake, settings: Settings, domain: Domain, tick: Run
+) -> None:
+    """No item lands with the later ticks, so that they list from the catalogue that was kept."""
+    embed_without_model(lake, domain, ["Red book new"])
+    start = (LATER + timedelta(hours=1)).isoformat() + "Z"
+    land(settings, "items", "a.jsonl", [{"item_id": "new", "title": "Red book new", "available_from": start}])
+    tick()
+    red = [f"b{n:02}" for n in range(0, 30, 3)]
+    for name, minutes in (("early", 1), ("fan", 30), ("late", 90)):
+        at = LATER + timedelta(minutes=minutes)
+        land(settings, "events", f"{name}.jsonl", [purchase(name, item, at) for item in red])
+        tick()
+    assert ["new" in listed(lake, name) for name in ("early", "fan", "late")] == [False, False, True]
 
 
 def test_a_return_counts_and_the_book_stays_away(lake: Lake, settings: Settings, tick: Run) -> None:
