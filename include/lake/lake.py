@@ -178,6 +178,8 @@ def _connect(settings: Settings) -> duckdb.DuckDBPyConnection:
         }
     )
     con.execute("set timezone = 'UTC'")
+    # A bar drawn into a task's log fills it.
+    con.execute("set enable_progress_bar = false")
     return con
 
 
