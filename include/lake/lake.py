@@ -196,9 +196,9 @@ def _attach(con: duckdb.DuckDBPyConnection, catalog: Catalog, read_only: bool, s
         con.execute(catalog.attach(read_only=read_only, snapshot=snapshot))
     except duckdb.Error as error:
         raise LakeError(
-            f"cannot open the lake's {catalog.kind} catalog: {error};"
+            f"cannot open the lake's {catalog.kind} catalog: {catalog.hide_password(str(error))};"
             " see docs/operations.md for how to restore it"
-        ) from error
+        ) from None
 
 
 def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
