@@ -1,6 +1,6 @@
 # Nightjar. `make help` lists the targets; every one sets up first what it needs (bin/setup: 0.2 s once done).
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test airflow nightly refresh live sql bench lint clean-demo
+.PHONY: help setup demo test airflow nightly refresh live sql bench bench-quality lint clean-demo
 
 RUN := .venv/bin/python -m bin.env
 PYTHON := $(RUN) python
@@ -9,7 +9,7 @@ PYTHON := $(RUN) python
 export AS_OF DOMAIN CONF PORT Q RATE SECONDS WAIT KAFKA
 
 help: ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## .venv, Java, DuckDB extensions, Airflow's database: all that is missing
 	@bin/setup
@@ -34,6 +34,9 @@ sql: setup ## a SQL shell on the lake; one statement with Q="select 1"
 
 bench: setup ## speed and memory, reported
 	@$(PYTHON) -m benchmarks
+
+bench-quality: setup ## the public benchmark on MovieLens-100K beside published tables (some ten minutes)
+	@$(PYTHON) -m benchmarks quality
 
 test: setup ## every test; a part of them: PYTEST_ADDOPTS="-k lake -x"
 	@$(PYTHON) -m pytest

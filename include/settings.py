@@ -15,6 +15,8 @@ from pathlib import Path
 from include.errors import ConfigError
 
 REPO = Path(__file__).resolve().parent.parent
+# Where set-up puts them: see bin/env.py.
+INSTALLED_EXTENSIONS = Path(sys.prefix) / "share" / "nightjar" / "duckdb_extensions"
 DOMAINS = REPO / "include" / "domains"
 
 
@@ -85,9 +87,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         config=_config_path(env.get("NIGHTJAR_CONFIG") or "movies"),
         lake=lake,
         spark_master=env.get("NIGHTJAR_SPARK_MASTER") or "local[*]",
-        extensions=Path(
-            env.get("NIGHTJAR_DUCKDB_EXTENSIONS") or Path(sys.prefix) / "share" / "nightjar" / "duckdb_extensions"
-        ),
+        extensions=Path(env.get("NIGHTJAR_DUCKDB_EXTENSIONS") or INSTALLED_EXTENSIONS),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -53,7 +54,7 @@ def publish(run: Run) -> None:
             if caught_up.users:
                 log.info("listed %d users again for what came since the cut-off", caught_up.users)
             _write_model_version(con, run, trained, began, published_at)
-            _write_evaluations(con, run, published_at)
+            _write_evaluations(con, run, published_at, run.recorded("rank_candidates")["parity"])
             users, rows = con.execute(
                 "select count(distinct user_id), count(*) from serving.recommendations"
             ).fetchone()  # type: ignore[misc]
@@ -92,13 +93,16 @@ def _write_model_version(
     )
 
 
-def _write_evaluations(con: duckdb.DuckDBPyConnection, run: Run, at: datetime) -> None:
+def _write_evaluations(
+    con: duckdb.DuckDBPyConnection, run: Run, at: datetime, parity: Sequence[list[Any]] = ()
+) -> None:
     judged = run.recorded("evaluate")
+    rows = [*judged["evaluations"], *parity]
     con.execute("delete from ops.evaluations where run_id = ?", [run.run_id])
-    if judged["evaluations"]:
+    if rows:
         con.executemany(
             "insert into ops.evaluations values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [[run.run_id, at, judged["split_at"], *row] for row in judged["evaluations"]],
+            [[run.run_id, at, judged["split_at"], *row] for row in rows],
         )
 
 

@@ -18,6 +18,7 @@ from include.ingest.ingest import ingest_pending
 from include.lake.catalog import quote
 from include.lake.lake import Lake, open_lake
 from include.nightly import publishing
+from include.nightly.parity import measure_parity
 from include.nightly.training import evaluate_model, fit_model, model_config
 from include.publish.consumed import consumed_relation
 from include.publish.staged import staged_relations, write_staged_set
@@ -204,8 +205,10 @@ def rank_candidates(run: Run) -> None:
         rows = write_staged_set(
             run.parquet, current, run.domain, training.user_ids, training.histories, log.info
         )
+        with open_lake(run.settings, read_only=True) as lake:
+            parity = measure_parity(lake.con, run.domain, staged_relations(run.parquet)["recommendations"])
         meter.rows_in, meter.rows_out = training.n_users, sum(rows.values())
-        meter.values = {"rows": rows, "users": training.n_users}
+        meter.values = {"rows": rows, "users": training.n_users, "parity": parity}
 
 
 def audit(run: Run) -> None:

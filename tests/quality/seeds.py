@@ -58,7 +58,8 @@ insert into raw.items by name select 'i' || n as item_id, 'Title ' || n as title
     case n when 8 then timestamp '2026-03-01' end as available_to from range(1, 9) r (n);
 insert into raw.users by name select unnest(['u1', 'u2']) as user_id;
 insert into ops.ingests by name select 'b1' as batch_id, 'events' as source, 'ingested' as status,
-    100 as rows_in, 40 as accepted, 50 as quarantined, 10 as deduplicated, timestamp '2026-03-01' as ingested_at;
+    100 as rows_in, 40 as accepted, 50 as quarantined, 10 as deduplicated,
+    timestamp '2026-03-01' as ingested_at;
 create temp table listeners as select * from (values ('u1'), ('u2'), ('u3')) v (user_id);
 create temp table live_users as select * from listeners;
 create temp table consumed as
