@@ -1,4 +1,4 @@
-"""Speed, memory and quality, reported: python -m benchmarks [nightly|refresh|quality]; default: the first two.
+"""Speed, memory and quality, reported: python -m benchmarks [nightly|refresh|quality]; else the first two.
 
 nightly: the DAG on MovieLens-100K in a new home, Airflow included; what each stage cost. refresh: a tick and
 a read on a lake of a million made-up events. quality: the public benchmark (some ten minutes).

@@ -132,9 +132,10 @@ def _ledger_checks(domain: Domain) -> tuple[Check, ...]:
             "few enough rows were quarantined",
             Figure(
                 "quarantined_share",
-                # Of events alone: a file read as events, items and users quarantines a row thrice.
+                # Of events alone: a file read as events, items and users counts a row thrice.
                 f"select case when sum(rows_in) < {FEWEST_JUDGED_ROWS} then 0"
-                " else coalesce(sum(quarantined) / nullif(sum(accepted + quarantined + deduplicated), 0), 0) end"
+                " else coalesce(sum(quarantined) / nullif(sum(accepted + quarantined + deduplicated), 0), 0)"
+                " end"
                 " from gate_ingests where source not in ('items', 'users')",
                 at_most=domain.quality.max_quarantined_share,
             ),
