@@ -99,7 +99,7 @@ def show_nightly(settings: Settings) -> list[str]:
                 f"""
                 select live.user_id
                 from read_json('{settings.home / "live"}/events/*', format = 'newline_delimited') as live
-                semi join serving.recommendations as lists on live.user_id::varchar = lists.user_id
+                semi join features.user_stats as users on live.user_id::varchar = users.user_id
                 group by live.user_id
                 order by count(*) desc, live.user_id
                 limit {SHOWN_USERS}

@@ -145,8 +145,9 @@ def _evaluate(model: Recommender, split: Split) -> tuple[Evaluation, np.ndarray]
 
 
 def _alone(model: Recommender, name: str) -> Recommender:
-    """One source under the same rules, without blend and ranker."""
-    return replace(model, weights={other: float(other == name) for other in model.sources}, ranker=None)
+    """One source under the same rules, without blend and ranker; the fallback only fills its list up."""
+    kept = {other: source for other, source in model.sources.items() if other in (name, FALLBACK)}
+    return replace(model, sources=kept, weights={other: float(other == name) for other in kept}, ranker=None)
 
 
 def _rows(subject: str, evaluation: Evaluation) -> list[list[Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
@@ -57,6 +58,8 @@ def load_text_model(name: str) -> SentenceTransformer:
     import torch
     from sentence_transformers import SentenceTransformer
 
+    # The process environment holds BLAS to one thread, for implicit's sake; here it may have all cores.
+    torch.set_num_threads(os.cpu_count() or 1)
     model = find_text_model(name)
     options: dict[str, Any] = {"local_files_only": True} if Path(model.location).is_dir() else {}
     try:
