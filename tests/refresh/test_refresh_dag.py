@@ -103,7 +103,8 @@ def _unpause(airflow) -> None:
             airflow.request("PATCH", "/api/v2/dags/refresh_recommendations", {"is_paused": False})
             return
         except urllib.error.HTTPError as error:
-            if error.code != 404 or time.monotonic() > deadline:
+            # Not parsed yet, or SQLite is busy with the start.
+            if error.code not in (404, 500) or time.monotonic() > deadline:
                 raise
             time.sleep(0.5)
 
