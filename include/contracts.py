@@ -276,7 +276,7 @@ _TABLES = (
         "run × suite × expectation",
         _columns(
             ("run_id", "VARCHAR", "DAG run"),
-            ("suite", "VARCHAR", "input or output"),
+            ("suite", "VARCHAR", "input, features or output"),
             ("expectation", "VARCHAR", "what was expected, with its column"),
             ("is_success", "BOOLEAN", "held"),
             ("severity", "VARCHAR", "critical stops the run, warning is told"),
