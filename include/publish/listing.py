@@ -13,15 +13,11 @@ from include.recommender.recommend import recommend_blocks
 
 
 def list_users(recommender: Recommender, domain: Domain, histories: Histories) -> Iterator[Lists]:
-    """Blocks of lists with their candidates, in the row order of ``histories``; memory of one block."""
-    done = 0
-    for lists in recommend_blocks(recommender, histories, with_candidates=True):
-        block = histories.block(done, done + len(lists.item_idx))
-        done += len(lists.item_idx)
-        yield order_by_session(
-            recommender,
-            block,
-            lists,
-            domain.refresh.session_half_life_minutes,
-            domain.refresh.session_strength,
-        )
+    """Blocks of lists with their candidates, in the row order of ``histories``; memory of a few blocks."""
+    settings = domain.refresh
+
+    def in_session_order(block: Histories, lists: Lists) -> Lists:
+        half_life, strength = settings.session_half_life_minutes, settings.session_strength
+        return order_by_session(recommender, block, lists, half_life, strength)
+
+    return recommend_blocks(recommender, histories, with_candidates=True, finish=in_session_order)

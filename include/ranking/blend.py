@@ -12,9 +12,11 @@ def normalise(scores: np.ndarray) -> np.ndarray:
     catalogue is what makes "much better than the rest" comparable between them.
     """
     mean = scores.mean(axis=1, keepdims=True)
-    spread = scores.std(axis=1, keepdims=True)
+    centred = scores - mean
+    spread = np.sqrt(np.einsum("ij,ij->i", centred, centred)[:, None] / max(1, scores.shape[1]))
     is_flat = spread <= 1e-12 + 1e-6 * np.abs(mean)
-    return np.where(is_flat, 0, (scores - mean) / np.where(is_flat, 1, spread)).astype(np.float32)
+    centred *= np.where(is_flat, 0, 1 / np.where(is_flat, 1, spread))
+    return centred.astype(np.float32, copy=False)
 
 
 def top_k(scores: np.ndarray, k: int) -> np.ndarray:
@@ -22,7 +24,7 @@ def top_k(scores: np.ndarray, k: int) -> np.ndarray:
     n_columns = scores.shape[1]
     k = min(k, n_columns)
     if k < n_columns:
-        part = np.sort(np.argpartition(-scores, k - 1, axis=1)[:, :k], axis=1)
+        part = np.sort(np.argpartition(scores, n_columns - k, axis=1)[:, n_columns - k :], axis=1)
     else:
         part = np.broadcast_to(np.arange(n_columns), scores.shape)
     order = np.argsort(-np.take_along_axis(scores, part, axis=1), axis=1, kind="stable")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
+
 import numpy as np
 
 from include.recommender.histories import NO_SEGMENT, Histories
@@ -9,6 +12,8 @@ from include.recommender.lists import NO_ITEM
 from include.recommender.model import Recommender
 from include.retrieval.registry import FALLBACK
 
+# 20 bytes each: what explains a block of long histories stays below 100 MB.
+CONTRIBUTIONS_AT_ONCE = 2_000_000
 # {verb}: the domain's word for what people do (liked, bought); {title}: the evidence item.
 WITH_EVIDENCE = {
     "als": "because you {verb} {title}",
@@ -63,19 +68,23 @@ def _evidence(
     fitted = histories.with_items(recommender.n_fitted)
     evidence = np.full(items.shape, NO_ITEM, dtype=np.int32)
     for position, name in enumerate(recommender.source_names):
-        asked = source == position
         known = histories if name == "text" else fitted
         lengths = known.lengths()
-        for row in np.flatnonzero(asked.any(axis=1) & (lengths > 0)):
-            places = np.flatnonzero(asked[row] & (items[row] < known.n_items))
-            contributions = recommender.sources[name].contributions(known, int(row), items[row, places])
+        rows, places = np.nonzero((source == position) & (items < known.n_items) & (lengths > 0)[:, None])
+        for part in _parts(lengths[rows]):
+            asked = items[rows[part], places[part]]
+            contributions = recommender.sources[name].contributions(known, rows[part], asked)
             if contributions is None:
                 break
-            best = contributions.argmax(axis=1)
-            history = known.weights.indices[known.row(int(row))]
-            is_positive = contributions[np.arange(len(places)), best] > 0
-            evidence[row, places[is_positive]] = history[best[is_positive]]
+            evidence[rows[part], places[part]] = contributions.strongest(len(asked))
     return evidence
+
+
+def _parts(lengths: np.ndarray) -> Iterator[slice]:
+    """Slices of pairs whose histories together hold about CONTRIBUTIONS_AT_ONCE items."""
+    if len(lengths):
+        bounds = np.flatnonzero(np.diff(np.cumsum(lengths) // CONTRIBUTIONS_AT_ONCE, prepend=-1))
+        yield from (slice(*pair) for pair in pairwise([*bounds.tolist(), len(lengths)]))
 
 
 def _words(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,10 +17,13 @@ from include.recommender.lists import NO_ITEM, Candidates, Lists, concatenate_li
 from include.recommender.model import Recommender
 from include.recommender.rank import rank
 from include.recommender.reasons import explain
+from include.recommender.threads import in_threads
 from include.retrieval.registry import FALLBACK
 
 # All sources' dense scores of one block together; bounds the peak whatever the catalogue's size.
-BLOCK_BYTES = 256 * 1024**2
+BLOCK_BYTES = 64 * 1024**2
+# Few rows stay in the processor's caches from one step to the next, and give every core something to do.
+BLOCK_ROWS = 64
 HIDDEN = np.float32(-np.inf)
 
 
@@ -45,9 +48,17 @@ def recommend(
 
 
 def recommend_blocks(
-    recommender: Recommender, histories: Histories, n: int | None = None, *, with_candidates: bool = False
+    recommender: Recommender,
+    histories: Histories,
+    n: int | None = None,
+    *,
+    with_candidates: bool = False,
+    finish: Callable[[Histories, Lists], Lists] | None = None,
 ) -> Iterator[Lists]:
-    """`recommend` in blocks of rows, in order, so that a caller can write while the next is scored."""
+    """`recommend` in blocks of rows, in order, so that a caller can write while the next are scored.
+
+    finish: what is to be done with a block's histories and lists, on the core that made them.
+    """
     if histories.n_items != len(recommender.catalogue):
         raise DataError(
             f"recommend: histories have {histories.n_items} items; the recommender's catalogue has "
@@ -55,15 +66,20 @@ def recommend_blocks(
         )
     n = recommender.config.list_size if n is None else n
     rows = block_rows(recommender)
-    for start in range(0, max(histories.n_users, 1), rows):
+    starts = range(0, max(histories.n_users, 1), rows)
+
+    def work(start: int) -> Lists:
         block = histories.block(start, min(start + rows, histories.n_users))
-        yield recommend_block(recommender, block, n, with_candidates)
+        lists = recommend_block(recommender, block, n, with_candidates)
+        return finish(block, lists) if finish else lists
+
+    return in_threads(work, starts)
 
 
 def block_rows(recommender: Recommender) -> int:
     """Rows whose scores fit BLOCK_BYTES: two float32 a source and item, and three for the blend."""
     per_row = 4 * (2 * len(recommender.sources) + 3) * max(1, len(recommender.catalogue))
-    return max(1, min(1024, BLOCK_BYTES // per_row))
+    return max(1, min(BLOCK_ROWS, BLOCK_BYTES // per_row))
 
 
 def recommend_block(recommender: Recommender, histories: Histories, n: int, with_candidates: bool) -> Lists:

@@ -7,11 +7,13 @@ from functools import cached_property
 from typing import ClassVar, Self
 
 import numpy as np
+import scipy.sparse as sp
 from implicit.cpu.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_limits
 
 from include.recommender.histories import Histories
 from include.recommender.training import TrainingData
+from include.retrieval.contributions import Contributions, join, pair_parts, pairs_of_users
 from include.retrieval.source import require
 
 MIN_USERS = 2
@@ -97,29 +99,45 @@ class Als:
 
         A user without history gets zeros, not the noise that a trained row would hold.
         """
-        factors = self.item_factors
-        k = factors.shape[1]
         confidence = self._confidence(histories)
+        weighted = sp.csr_matrix(
+            (confidence, histories.weights.indices, histories.weights.indptr), histories.weights.shape
+        )
+        right = weighted @ self.item_factors
+        systems = self._systems(histories, confidence)
+        return np.linalg.solve(systems, right[:, :, None])[:, :, 0].astype(np.float32)
+
+    def _systems(self, histories: Histories, confidence: np.ndarray) -> np.ndarray:
+        """Y'C Y + λI of each user, float32 (n_users, k, k)."""
+        k = self.item_factors.shape[1]
         systems = np.broadcast_to(self._regular_gram, (histories.n_users, k, k)).copy()
-        right = np.zeros((histories.n_users, k), dtype=np.float32)
         for user in range(histories.n_users):
             part = histories.row(user)
-            liked = factors[histories.weights.indices[part]]
+            liked = self.item_factors[histories.weights.indices[part]]
             systems[user] += (liked.T * (confidence[part] - 1)) @ liked
-            right[user] = confidence[part] @ liked
-        return np.linalg.solve(systems, right[:, :, None])[:, :, 0].astype(np.float32)
+        return systems
 
     def score(self, histories: Histories) -> np.ndarray:
         return self.user_factors(histories) @ self.item_factors.T
 
-    def contributions(self, histories: Histories, row: int, items: np.ndarray) -> np.ndarray:
+    def contributions(self, histories: Histories, rows: np.ndarray, items: np.ndarray) -> Contributions:
         """Hu, Koren, Volinsky 2008, section 5: score_i = Σ_j y_i' A^-1 y_j c_j."""
-        part = histories.row(row)
-        liked = self.item_factors[histories.weights.indices[part]]
-        values = histories.row_values(row, self.params.power, self.params.half_life_days)
-        confidence = 1 + np.float32(self.params.alpha) * values
-        system = self._regular_gram + (liked.T * (confidence - 1)) @ liked
-        return (self.item_factors[items] @ np.linalg.solve(system, liked.T)) * confidence
+        users, of_pair = np.unique(rows, return_inverse=True)
+        asked = histories.rows(users)
+        confidence = self._confidence(asked)
+        # Padded to the most pairs of a user, so that all systems are solved in one call.
+        place = np.arange(len(rows)) - np.searchsorted(rows, rows)
+        right = np.zeros((len(users), self.item_factors.shape[1], place.max(initial=0) + 1), np.float32)
+        right[of_pair, :, place] = self.item_factors[items]
+        solved = np.linalg.solve(self._systems(asked, confidence), right)
+        parts = []
+        for user, pairs in pairs_of_users(of_pair):
+            part = asked.row(user)
+            history = asked.weights.indices[part]
+            n_pairs = pairs.stop - pairs.start
+            value = (solved[user, :, :n_pairs].T @ self.item_factors[history].T) * confidence[part]
+            parts.append(pair_parts(pairs, history, value))
+        return join(parts)
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {"item_factors": self.item_factors}

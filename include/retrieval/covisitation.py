@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, Self
 
 import numpy as np
@@ -11,7 +12,8 @@ import scipy.sparse as sp
 from include.recommender.histories import Histories
 from include.recommender.interactions import SECONDS_PER_DAY
 from include.recommender.training import TrainingData
-from include.retrieval.neighbours import dense_product, keep_strongest, pack_csr, pick, unpack_csr
+from include.retrieval.contributions import Contributions, by_column, matrix_contributions
+from include.retrieval.neighbours import dense_product, keep_strongest, pack_csr, unpack_csr
 from include.retrieval.source import require
 
 MINUTES_PER_DAY = 1440.0
@@ -50,10 +52,12 @@ class Covisitation:
     def score(self, histories: Histories) -> np.ndarray:
         return dense_product(self._session(histories), self.similarity)
 
-    def contributions(self, histories: Histories, row: int, items: np.ndarray) -> np.ndarray:
-        part = histories.row(row)
-        weight = self._session(histories.block(row, row + 1)).data
-        return (pick(self.similarity, histories.weights.indices[part], items) * weight[:, None]).T
+    def contributions(self, histories: Histories, rows: np.ndarray, items: np.ndarray) -> Contributions:
+        return matrix_contributions(histories, self._session(histories).data, self._by_column, rows, items)
+
+    @cached_property
+    def _by_column(self) -> sp.csc_matrix | np.ndarray:
+        return by_column(self.similarity)
 
     def _session(self, histories: Histories) -> sp.csr_matrix:
         """Weight 1, 1/2, 1/3 … for the newest, second newest … item, 0 beyond last_items."""

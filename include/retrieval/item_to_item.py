@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -10,7 +11,8 @@ import scipy.sparse as sp
 
 from include.recommender.histories import Histories
 from include.recommender.training import TrainingData
-from include.retrieval.neighbours import dense_product, keep_strongest, pack_csr, pick, unpack_csr
+from include.retrieval.contributions import Contributions, by_column, matrix_contributions
+from include.retrieval.neighbours import dense_product, keep_strongest, pack_csr, unpack_csr
 from include.retrieval.source import require
 
 
@@ -68,10 +70,13 @@ class ItemToItem:
     def score(self, histories: Histories) -> np.ndarray:
         return dense_product(histories.matrix(self.params.power, self.params.half_life_days), self.similarity)
 
-    def contributions(self, histories: Histories, row: int, items: np.ndarray) -> np.ndarray:
-        part = histories.row(row)
-        weight = histories.row_values(row, self.params.power, self.params.half_life_days)
-        return (pick(self.similarity, histories.weights.indices[part], items) * weight[:, None]).T
+    def contributions(self, histories: Histories, rows: np.ndarray, items: np.ndarray) -> Contributions:
+        weights = histories.values(self.params.power, self.params.half_life_days)
+        return matrix_contributions(histories, weights, self._by_column, rows, items)
+
+    @cached_property
+    def _by_column(self) -> sp.csc_matrix | np.ndarray:
+        return by_column(self.similarity)
 
     def arrays(self) -> dict[str, np.ndarray]:
         return pack_csr(self.similarity)

@@ -49,13 +49,6 @@ def dense_product(history: sp.csr_matrix, item_item: sp.csr_matrix | np.ndarray)
     return np.asarray(product.toarray() if sp.issparse(product) else product, dtype=np.float32)
 
 
-def pick(item_item: sp.csr_matrix | np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Dense float32 (len(rows), len(columns)) part of an item-item matrix."""
-    if sp.issparse(item_item):
-        return np.asarray(item_item[rows][:, columns].toarray(), dtype=np.float32)
-    return item_item[np.ix_(rows, columns)]
-
-
 def pack_csr(matrix: sp.csr_matrix) -> dict[str, np.ndarray]:
     """The arrays of a CSR matrix, for an .npz without objects."""
     return {

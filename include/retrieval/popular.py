@@ -48,7 +48,7 @@ class Popular:
         known = (segments != NO_SEGMENT) & (segments < len(self.scores) - 1)
         return self.scores[np.where(known, segments + 1, 0)]
 
-    def contributions(self, histories: Histories, row: int, items: np.ndarray) -> None:
+    def contributions(self, histories: Histories, rows: np.ndarray, items: np.ndarray) -> None:
         return None
 
     def arrays(self) -> dict[str, np.ndarray]:

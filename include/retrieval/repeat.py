@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from include.recommender.histories import Histories
 from include.recommender.training import TrainingData
+from include.retrieval.contributions import Contributions, history_parts
 from include.retrieval.source import require
 
 
@@ -42,13 +43,12 @@ class Repeat:
     def score(self, histories: Histories) -> np.ndarray:
         return self._own(histories).toarray().astype(np.float32, copy=False)
 
-    def contributions(self, histories: Histories, row: int, items: np.ndarray) -> np.ndarray:
-        part = histories.row(row)
-        history = histories.weights.indices[part]
-        own = self._pull(
-            history, histories.counts[part], histories.row_values(row, 0.0, self.params.half_life_days)
-        )
-        return np.where(history[None, :] == items[:, None], own, 0).astype(np.float32)
+    def contributions(self, histories: Histories, rows: np.ndarray, items: np.ndarray) -> Contributions:
+        pair, position = history_parts(histories, rows)
+        is_own = histories.weights.indices[position] == items[pair]
+        pair, position = pair[is_own], position[is_own]
+        own = self._own(histories)
+        return Contributions(pair, own.indices[position], own.data[position])
 
     def _own(self, histories: Histories) -> sp.csr_matrix:
         values = histories.values(0.0, self.params.half_life_days)

@@ -9,6 +9,7 @@ import numpy as np
 from include.errors import DataError
 from include.recommender.histories import Histories
 from include.recommender.training import TrainingData
+from include.retrieval.contributions import Contributions
 
 
 class SourceUnavailable(DataError):
@@ -33,9 +34,11 @@ class Source(Protocol):
         """float32 (histories.n_users, n_items), finite, higher is better; 0 where nothing is known."""
         ...
 
-    def contributions(self, histories: Histories, row: int, items: np.ndarray) -> np.ndarray | None:
-        """float32 (len(items), history length): how much each item of the row's history adds to each
-        asked item's score.  None where the score has no such parts (popularity)."""
+    def contributions(
+        self, histories: Histories, rows: np.ndarray, items: np.ndarray
+    ) -> Contributions | None:
+        """How much each history item adds to the scores of the pairs (rows[i], items[i]); rows rise.
+        None where the score has no such parts (popularity)."""
         ...
 
     def arrays(self) -> dict[str, np.ndarray]:

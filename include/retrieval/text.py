@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from include.recommender.histories import Histories
 from include.recommender.training import TrainingData
+from include.retrieval.contributions import Contributions, join, pair_parts, pairs_of_users
 from include.retrieval.source import require
 
 
@@ -48,12 +49,17 @@ class Text:
         norms = np.linalg.norm(profile, axis=1, keepdims=True)
         return (profile / np.where(norms > 0, norms, 1)) @ self.embeddings.T
 
-    def contributions(self, histories: Histories, row: int, items: np.ndarray) -> np.ndarray:
-        part = histories.row(row)
-        weight = histories.row_values(row, self.params.power, self.params.half_life_days)
-        liked = self.embeddings[histories.weights.indices[part]] * weight[:, None]
-        norm = np.linalg.norm(liked.sum(axis=0))
-        return (self.embeddings[items] @ liked.T) / (norm if norm > 0 else 1)
+    def contributions(self, histories: Histories, rows: np.ndarray, items: np.ndarray) -> Contributions:
+        values = histories.values(self.params.power, self.params.half_life_days)
+        parts = []
+        for user, pairs in pairs_of_users(rows):
+            part = histories.row(user)
+            history = histories.weights.indices[part]
+            liked = self.embeddings[history] * values[part, None]
+            norm = np.linalg.norm(liked.sum(axis=0))
+            value = (self.embeddings[items[pairs]] @ liked.T) / (norm if norm > 0 else 1)
+            parts.append(pair_parts(pairs, history, value))
+        return join(parts)
 
     def _history(self, histories: Histories) -> sp.csr_matrix:
         return histories.matrix(self.params.power, self.params.half_life_days)

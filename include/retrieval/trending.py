@@ -40,7 +40,7 @@ class Trending:
     def score(self, histories: Histories) -> np.ndarray:
         return np.broadcast_to(self.scores, (histories.n_users, len(self.scores)))
 
-    def contributions(self, histories: Histories, row: int, items: np.ndarray) -> None:
+    def contributions(self, histories: Histories, rows: np.ndarray, items: np.ndarray) -> None:
         return None
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -81,15 +81,16 @@ def test_a_user_without_history_gets_finite_scores(fitted, world):
 
 
 def test_contributions_add_up_to_the_score(fitted, world):
-    items = np.array([0, 3, 10])
-    parts = fitted.contributions(world.histories, 2, items)
+    rows, items = np.array([2, 2, 2, 5, 9, 9]), np.array([0, 3, 10, 1, 1, 4])
+    parts = fitted.contributions(world.histories, rows, items)
     if parts is None:
         assert fitted.name in ("popular", "trending")
         return
-    assert parts.shape == (3, world.histories.lengths()[2])
-    np.testing.assert_allclose(
-        parts.sum(axis=1), fitted.score(world.histories)[2, items], rtol=1e-3, atol=1e-4
-    )
+    assert (np.diff(parts.pair) >= 0).all()
+    for pair, item in zip(parts.pair, parts.item, strict=True):
+        assert item in world.histories.weights[rows[pair]].indices
+    scores = fitted.score(world.histories)[rows, items]
+    np.testing.assert_allclose(parts.totals(len(rows)), scores, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", list(SOURCES))

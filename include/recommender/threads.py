@@ -1,0 +1,32 @@
+"""Independent blocks of work on all cores, results in order."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from threadpoolctl import threadpool_limits
+
+T = TypeVar("T")
+# Finished results that may wait for the caller, for each core: bounds the memory.
+WAITING = 2
+
+
+def in_threads(work: Callable[[int], T], tasks: Sequence[int]) -> Iterator[T]:
+    """``work`` of each task, in order.  numpy and scipy release the interpreter where the time goes."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if len(tasks) == 1 or cores == 1:
+        yield from map(work, tasks)
+        return
+    # BLAS threads inside of these would fight for the same cores.
+    with ThreadPoolExecutor(cores) as pool, threadpool_limits(limits=1, user_api="blas"):
+        running: deque[Future[T]] = deque()
+        for task in tasks:
+            running.append(pool.submit(work, task))
+            if len(running) >= WAITING * cores:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()

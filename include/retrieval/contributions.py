@@ -1,0 +1,111 @@
+"""What each item of a history adds to the scores of asked items, for many users at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from include.recommender.histories import Histories
+from include.recommender.lists import NO_ITEM
+
+
+@dataclass(frozen=True)
+class Contributions:
+    """Parts of the scores of asked (user, item) pairs; the parts of a pair add up to its score.
+
+    pair: int64 (n,), which of the asked pairs, rising.  item: int32 (n,), an item of that user's history.
+    value: float32 (n,).  A history item that adds nothing may be left out.
+    """
+
+    pair: np.ndarray
+    item: np.ndarray
+    value: np.ndarray
+
+    def totals(self, n_pairs: int) -> np.ndarray:
+        """float64 (n_pairs,): the sum of each pair's parts."""
+        return np.bincount(self.pair, weights=self.value, minlength=n_pairs)
+
+    def strongest(self, n_pairs: int) -> np.ndarray:
+        """int32 (n_pairs,): the history item that adds most, NO_ITEM where none adds anything; ties go to the
+        one that comes first."""
+        found = np.full(n_pairs, NO_ITEM, dtype=np.int32)
+        if not len(self.pair):
+            return found
+        starts = np.flatnonzero(np.diff(self.pair, prepend=-1))
+        greatest = np.maximum.reduceat(self.value, starts)
+        lengths = np.diff(np.append(starts, len(self.pair)))
+        best = np.flatnonzero((self.value == np.repeat(greatest, lengths)) & (self.value > 0))[::-1]
+        found[self.pair[best]] = self.item[best]
+        return found
+
+
+def history_parts(histories: Histories, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(pair, position): for each asked pair every position of its user's history in ``weights.data``.
+
+    rows: int (n_pairs,), the user of each pair.
+    """
+    starts, stops = histories.weights.indptr[rows], histories.weights.indptr[rows + 1]
+    lengths = (stops - starts).astype(np.int64)
+    pair = np.repeat(np.arange(len(rows)), lengths)
+    offsets = np.cumsum(lengths) - lengths
+    return pair, np.arange(len(pair)) + np.repeat(starts - offsets, lengths)
+
+
+def pairs_of_users(rows: np.ndarray) -> Iterator[tuple[int, slice]]:
+    """(user, its pairs) for each user; rows: int (n_pairs,), rising."""
+    starts = np.flatnonzero(np.diff(rows, prepend=-1))
+    for start, stop in zip(starts, [*starts[1:], len(rows)], strict=True):
+        yield int(rows[start]), slice(int(start), int(stop))
+
+
+def matrix_contributions(
+    histories: Histories, weights: np.ndarray, item_item: sp.csc_matrix | np.ndarray, rows, items
+) -> Contributions:
+    """Parts of history @ item_item.  weights: float32, aligned with ``histories.weights.data``."""
+    if isinstance(item_item, np.ndarray):
+        parts = []
+        for user, pairs in pairs_of_users(rows):
+            part = histories.row(user)
+            history = histories.weights.indices[part]
+            # Row by row of the matrix: a walk down its columns misses the caches at each step.
+            value = item_item[np.ix_(history, items[pairs])] * weights[part, None]
+            parts.append(pair_parts(pairs, history, value.T))
+        return join(parts)
+    # By the column of the asked item, which is short: a history can be long.
+    users, of_pair = np.unique(rows, return_inverse=True)
+    part = histories.rows(users).weights
+    _, positions = history_parts(histories, users)
+    part.data = weights[positions]
+    starts, stops = item_item.indptr[items], item_item.indptr[items + 1]
+    lengths = (stops - starts).astype(np.int64)
+    pair = np.repeat(np.arange(len(items)), lengths)
+    place = np.arange(len(pair)) + np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
+    neighbour = item_item.indices[place]
+    value = item_item.data[place] * part.toarray()[of_pair[pair], neighbour]
+    told = value != 0
+    return Contributions(pair[told], neighbour[told].astype(np.int32), value[told])
+
+
+def pair_parts(pairs: slice, history: np.ndarray, value: np.ndarray) -> Contributions:
+    """All parts of one user's pairs.  value: float32 (n_pairs of the user, history length)."""
+    pair = np.repeat(np.arange(pairs.start, pairs.stop), len(history))
+    return Contributions(pair, np.tile(history, len(value)), value.ravel())
+
+
+def by_column(item_item: sp.csr_matrix | np.ndarray) -> sp.csc_matrix | np.ndarray:
+    """The matrix as ``matrix_contributions`` reads it."""
+    return item_item.tocsc() if sp.issparse(item_item) else item_item
+
+
+def join(parts: list[Contributions]) -> Contributions:
+    """One of all, in order."""
+    if not parts:
+        return Contributions(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))
+    return Contributions(
+        np.concatenate([part.pair for part in parts]),
+        np.concatenate([part.item for part in parts]),
+        np.concatenate([part.value for part in parts]),
+    )
