@@ -13,7 +13,7 @@ def normalise(scores: np.ndarray) -> np.ndarray:
     """
     mean = scores.mean(axis=1, keepdims=True)
     centred = scores - mean
-    spread = np.sqrt(np.einsum("ij,ij->i", centred, centred)[:, None] / max(1, scores.shape[1]))
+    spread = np.sqrt(np.square(centred).mean(axis=1, keepdims=True))
     is_flat = spread <= 1e-12 + 1e-6 * np.abs(mean)
     centred *= np.where(is_flat, 0, 1 / np.where(is_flat, 1, spread))
     return centred.astype(np.float32, copy=False)
