@@ -58,6 +58,7 @@ def render_page(lake: Lake, run_id: str, publication_id: str) -> str:
                 [run_id],
             )
         ),
+        *_proposals(lake, run_id),
         "<h2>Which source fills the lists</h2>",
         _bars(
             [
@@ -87,6 +88,18 @@ def render_page(lake: Lake, run_id: str, publication_id: str) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f"<style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
     )
+
+
+def _proposals(lake: Lake, run_id: str) -> Iterable[str]:
+    """What became of proposals of tune_models in this run; nothing where none waited."""
+    decided = lake.rows(
+        "select proposal_id, status, note from ops.proposals where decided_by = ? order by made_at desc",
+        [run_id],
+    )
+    for name, status, note in decided:
+        tone = ' class="good"' if status == "taken" else ""
+        told = escape(f"Proposal {name} was {status}: {note}.", quote=False)
+        yield f"<p{tone}>{told}</p>"
 
 
 def _checks(lake: Lake, run_id: str) -> str:

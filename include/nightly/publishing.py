@@ -11,6 +11,7 @@ import duckdb
 
 from include.lake.lake import Lake, adopt_files, open_lake
 from include.nightly.page import render_page
+from include.nightly.proposals import Decision, close_proposals
 from include.nightly.training import as_json
 from include.publish.catch_up import catch_up
 from include.publish.publish import Publication, close_publication, open_publication, replace_set
@@ -55,6 +56,8 @@ def publish(run: Run) -> None:
                 log.info("listed %d users again for what came since the cut-off", caught_up.users)
             _write_model_version(con, run, trained, began, published_at)
             _write_evaluations(con, run, published_at, run.recorded("rank_candidates")["parity"])
+            decided = run.recorded("evaluate").get("proposals", [])
+            close_proposals(con, [Decision(**one) for one in decided], run.run_id, published_at)
             users, rows = con.execute(
                 "select count(distinct user_id), count(*) from serving.recommendations"
             ).fetchone()  # type: ignore[misc]
@@ -118,33 +121,23 @@ def keep_refused(run: Run) -> None:
 
 def report(run: Run) -> None:
     """Keep what each stage cost in ops.stages, and write the run's page below reports/."""
-    stages = run.stages()
     with open_lake(run.settings) as lake:
-
-        def work(con: duckdb.DuckDBPyConnection) -> None:
-            con.execute("delete from ops.stages where run_id = ?", [run.run_id])
-            con.executemany(
-                "insert into ops.stages values (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    [
-                        run.run_id,
-                        stage["stage"],
-                        stage["rows_in"],
-                        stage["rows_out"],
-                        stage["seconds"],
-                        stage["peak_rss_bytes"],
-                        stage["finished_at"],
-                    ]
-                    for stage in stages
-                ],
-            )
-
-        lake.write(work, run_id=run.run_id, message="cost of the run")
+        lake.write(lambda con: write_stages(con, run), run_id=run.run_id, message="cost of the run")
         published = lake.value(
             "select max(publication_id) from serving.publications where run_id = ?", [run.run_id]
         )
         if published is not None:
             write_page(run, render_page(lake, run.run_id, published), published)
+
+
+def write_stages(con: duckdb.DuckDBPyConnection, run: Run) -> None:
+    """Enter what the run's stages cost so far in ops.stages, in the place of what was there of it."""
+    names = ("stage", "rows_in", "rows_out", "seconds", "peak_rss_bytes", "finished_at")
+    con.execute("delete from ops.stages where run_id = ?", [run.run_id])
+    con.executemany(
+        "insert into ops.stages values (?, ?, ?, ?, ?, ?, ?)",
+        [[run.run_id, *(stage[name] for name in names)] for stage in run.stages()],
+    )
 
 
 def write_page(run: Run, page: str, publication_id: str) -> None:

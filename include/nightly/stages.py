@@ -19,6 +19,7 @@ from include.lake.catalog import quote
 from include.lake.lake import Lake, open_lake
 from include.nightly import publishing
 from include.nightly.parity import measure_parity
+from include.nightly.proposals import open_proposals
 from include.nightly.training import evaluate_model, fit_model, model_config
 from include.publish.consumed import consumed_relation
 from include.publish.staged import staged_relations, write_staged_set
@@ -63,8 +64,7 @@ def ingest(run: Run, as_of: str | None, interval_end: datetime | None) -> None:
             ingested_at=utc_now(),
             progress=lambda kind: log.info("%s", kind),
         )
-        given = _naive_utc(datetime.fromisoformat(as_of)) if as_of else None
-        cut_off = given or _clock(lake, run.domain, interval_end)
+        cut_off = find_cut_off(lake, run.domain, as_of, interval_end)
         events = lake.value("select count(*) from raw.events where event_at <= ?::timestamp", [cut_off])
         if not events:
             raise DataError(
@@ -90,6 +90,16 @@ def claim_domain(lake: Lake, run: Run) -> None:
             f"the lake below {run.settings.home} holds domain '{held}', this run is for '{name}'"
             f" ({run.domain.file.name}); give each domain a NIGHTJAR_HOME of its own"
         )
+
+
+def find_cut_off(
+    lake: Lake, domain: Domain, as_of: str | None, interval_end: datetime | None
+) -> datetime:
+    """Naive UTC: as_of where given, ISO-8601; else what the domain's clock says.
+
+    Raises DataError where the clock is the data's and there is none.
+    """
+    return _naive_utc(datetime.fromisoformat(as_of)) if as_of else _clock(lake, domain, interval_end)
 
 
 def _clock(lake: Lake, domain: Domain, interval_end: datetime | None) -> datetime:
@@ -169,6 +179,7 @@ def embed_texts(run: Run) -> None:
 def evaluate(run: Run) -> None:
     """Judge the challenger on a global time split before it is trained on everything.
 
+    The newest open proposal of tune_models is judged too; one that is not better is left aside.
     Raises GateError with every figure when it is refused; the figures are kept in the lake either way.
     """
     with metered(run, "evaluate") as meter:
@@ -176,7 +187,8 @@ def evaluate(run: Run) -> None:
         meter.rows_in = len(training.events)
         with open_lake(run.settings, read_only=True) as lake:
             champion = find_champion(lake)
-        judged = evaluate_model(run, training, champion.load() if champion else None)
+            proposals = open_proposals(lake, run.recorded("ingest")["as_of"])
+        judged = evaluate_model(run, training, champion.load() if champion else None, proposals)
         meter.values = judged
         meter.rows_out = len(judged["evaluations"])
     for note in judged["notes"]:

@@ -1,9 +1,10 @@
 """Judge and fit the model of a nightly; returns what the run records of it.
 
-The challenger is what the domain file asks for now: with the champion's settings where the file has not
-changed, with a search of its own where it has, or on the first nightly. It is judged before anything is
-trained on all of the data, so that a refused one costs no more. Its settings, weights and ranker are then
-kept while its sources learn from all of the data: what was judged is what is published.
+The challenger is what the domain file asks for now. Where the file has not changed, it has the champion's
+settings, or those of a proposal by tune_models if they do better; where it has, or on the first nightly, it
+has those of a search of its own. It is judged before anything is trained on all of the data, so that a
+refused one costs no more. Its settings, weights and ranker are then kept while its sources learn from all of
+the data: what was judged is what is published.
 """
 
 from __future__ import annotations
@@ -11,33 +12,40 @@ from __future__ import annotations
 import json
 import logging
 import subprocess
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from include.config.domain import Domain
 from include.evaluation.bootstrap import bootstrap_interval
-from include.evaluation.evaluate import Evaluation, evaluate_lists
+from include.evaluation.evaluate import Evaluation
 from include.evaluation.gate import GateLimits, Verdict, check_leakage, judge
-from include.evaluation.split import Split, time_split
+from include.evaluation.split import time_split
+from include.nightly.contest import (
+    describe,
+    enter,
+    enter_alone,
+    instant_of,
+    pick_proposal,
+    settings_objects,
+    try_proposal,
+    worse_than_popular,
+)
+from include.nightly.proposals import TAKEN, Decision, Proposal
 from include.recommender.config import ModelConfig, model_config_from_mapping
 from include.recommender.fit import fit_recommender
 from include.recommender.model import Recommender
-from include.recommender.recommend import recommend
 from include.recommender.refit import refit_recommender
 from include.recommender.storage import checksum_path, load_recommender, save_recommender
 from include.recommender.training import TrainingData
-from include.retrieval.registry import FALLBACK, SOURCES
+from include.retrieval.registry import FALLBACK
 from include.runs.run import Run
 from include.settings import REPO
 
 log = logging.getLogger(__name__)
 # One seed for all: the same rows give the same lists.
 SEED = 42
-EVALUATED_RANKS = 50
 
 
 def model_config(domain: Domain) -> ModelConfig:
@@ -46,43 +54,67 @@ def model_config(domain: Domain) -> ModelConfig:
     return model_config_from_mapping(mapping, domain.file.name)
 
 
-def evaluate_model(run: Run, training: TrainingData, champion: Recommender | None) -> dict[str, Any]:
+def evaluate_model(
+    run: Run, training: TrainingData, champion: Recommender | None, proposals: Sequence[Proposal] = ()
+) -> dict[str, Any]:
     """Train on what lies before a global time split, tuned inside it, and judge by what lies after.
 
-    champion: the published model. Returns the rows of ops.evaluations without their run (subject, metric, k,
-    value, low, high, users) and the gate's refusals; the model is kept beside the run's records. A
-    window with nobody to judge by gives no rows and says so in ``notes``.
+    champion: the published model. proposals: those that wait, the newest first; one that does not win leaves
+    the night to the champion's settings. Returns the rows of ops.evaluations without their run (subject,
+    metric, k, value, low, high, users), the gate's refusals and what became of proposals; the model is kept
+    beside the run's records. A window with nobody to judge by gives no rows and says so in ``notes``.
     """
     config = model_config(run.domain)
     limits = run.domain.evaluation
     split = time_split(training, limits.holdout_share, config.consumed, max_users=limits.max_users, seed=SEED)
     settled = champion_settings(champion) if champion and champion.config == config else None
+    proposal, decisions = pick_proposal(proposals, config, split)
     if not len(split.users) or split.train.histories.weights.nnz == 0:
         note = f"nobody with a history took anything new in the newest {limits.holdout_share:.0%} of events"
         log.warning("evaluation: %s", note)
         untested = fit_recommender(training, config, SEED, log.info, params=settings_objects(settled))
         save_recommender(untested, judged_model(run))
-        return _judged([], None, (), (note,))
+        return _judged([], None, (), (note,), decisions)
     check_leakage(split.train, training.events, split.cutoff)
-    model = fit_recommender(split.train, config, SEED, log.info, params=settings_objects(settled))
-    save_recommender(model, judged_model(run))
-    challenger, lists = _evaluate(model, split)
-    rows = _rows("pipeline", challenger)
-    for name in model.sources:
-        alone, _ = _evaluate(_alone(model, name), split)
-        rows += _rows(name, alone)
-        if name == FALLBACK:
-            popular = alone
+
+    def fitted(asked: ModelConfig, settings: dict[str, Any] | None) -> Recommender:
+        return fit_recommender(split.train, asked, SEED, log.info, params=settings_objects(settings))
+
+    challenger = enter(fitted(config, settled), split)
+    rows: list[list[Any]] = []
     rival = None
     if champion and settled is None:
-        recipe = settings_objects(champion_settings(champion))
-        rival, _ = _evaluate(
-            fit_recommender(split.train, champion.config, SEED, log.info, params=recipe), split
+        rival = enter(fitted(champion.config, champion_settings(champion)), split)
+    elif proposal and settled is not None:
+        proposed, decision = try_proposal(
+            proposal,
+            lambda: fitted(config, proposal.settings),
+            challenger,
+            split,
+            gate_limits(run.domain),
+            SEED,
         )
-        rows += _rows("champion", rival)
-    verdict = judge(challenger, rival, gate_limits(run.domain), challenger_lists=lists, seed=SEED)
-    refusals = (*verdict.reasons, *_worse_than_popular(challenger, popular))
-    return _judged(rows, split.cutoff, refusals, _notes(verdict, settled))
+        decisions.append(decision)
+        if proposed and decision.status == TAKEN:
+            challenger, rival = proposed, challenger
+        elif proposed:
+            rows += _rows("proposal", proposed.evaluation)
+    save_recommender(challenger.model, judged_model(run))
+    alone = {name: enter_alone(challenger.model, name, split) for name in challenger.model.sources}
+    for subject, evaluation in {"pipeline": challenger.evaluation, **alone}.items():
+        rows += _rows(subject, evaluation)
+    if rival:
+        rows += _rows("champion", rival.evaluation)
+    verdict = judge(
+        challenger.evaluation,
+        rival.evaluation if rival else None,
+        gate_limits(run.domain),
+        challenger_lists=challenger.lists,
+        seed=SEED,
+    )
+    refusals = (*verdict.reasons, *worse_than_popular(challenger.evaluation, alone[FALLBACK], SEED))
+    notes = _notes(verdict, is_settled=settled is not None, decisions=decisions)
+    return _judged(rows, split.cutoff, refusals, notes, decisions)
 
 
 def fit_model(run: Run, training: TrainingData) -> dict[str, Any]:
@@ -121,33 +153,8 @@ def champion_settings(champion: Recommender) -> dict[str, Any]:
     return champion.report.params
 
 
-def settings_objects(settings: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The inverse of what a model's report says; None asks for a search."""
-    if settings is None:
-        return None
-    return {name: SOURCES[name][1](**values) for name, values in settings.items()}
-
-
 def gate_limits(domain: Domain) -> GateLimits:
     return GateLimits(max_loss=domain.gate.max_loss, bounds=domain.gate.bounds)
-
-
-def _evaluate(model: Recommender, split: Split) -> tuple[Evaluation, np.ndarray]:
-    lists = recommend(model, split.histories, EVALUATED_RANKS)
-    result = evaluate_lists(
-        lists.item_idx,
-        split.relevant,
-        n_users_of_item=model.statistics.n_users,
-        n_users=split.train.n_users,
-        vectors=split.train.catalogue.embeddings,
-    )
-    return result, lists.item_idx
-
-
-def _alone(model: Recommender, name: str) -> Recommender:
-    """One source under the same rules, without blend and ranker; the fallback only fills its list up."""
-    kept = {other: source for other, source in model.sources.items() if other in (name, FALLBACK)}
-    return replace(model, sources=kept, weights={other: float(other == name) for other in kept}, ranker=None)
 
 
 def _rows(subject: str, evaluation: Evaluation) -> list[list[Any]]:
@@ -161,24 +168,13 @@ def _rows(subject: str, evaluation: Evaluation) -> list[list[Any]]:
     return rows
 
 
-def _worse_than_popular(challenger: Evaluation, popular: Evaluation) -> tuple[str, ...]:
-    """A pipeline that popularity alone beats for sure has lost its data or its mind."""
-    difference = bootstrap_interval(challenger.by_user["ndcg@10"] - popular.by_user["ndcg@10"], SEED)
-    if difference.high >= 0:
-        return ()
-    return (
-        f"worse than popularity alone: ndcg@10 {difference.mean:+.4f}"
-        f" [{difference.low:+.4f}, {difference.high:+.4f}] against {popular.figures['ndcg@10']:.4f}",
-    )
-
-
-def _notes(verdict: Verdict, settled: dict[str, Any] | None) -> tuple[str, ...]:
-    if settled is not None:
-        return ("the recipe is the champion's: nothing to compare by",)
+def _notes(verdict: Verdict, *, is_settled: bool, decisions: Sequence[Decision]) -> tuple[str, ...]:
+    told = tuple(f"proposal {d.proposal_id} {d.status}: {d.note}" for d in decisions)
     if verdict.difference is not None:
-        d = verdict.difference
-        return (f"ndcg@10 {d.mean:+.4f} [{d.low:+.4f}, {d.high:+.4f}] against the champion",)
-    return verdict.notes
+        return (f"{describe(verdict.difference)} against the champion", *told)
+    if is_settled:
+        return ("the recipe is the champion's: nothing to compare by", *told)
+    return (*verdict.notes, *told)
 
 
 def _judged(
@@ -186,13 +182,14 @@ def _judged(
     cutoff: float | None,
     refusals: tuple[str, ...],
     notes: tuple[str, ...],
+    decisions: Sequence[Decision],
 ) -> dict[str, Any]:
-    split_at = None if cutoff is None else datetime.fromtimestamp(cutoff, UTC).replace(tzinfo=None)
     return {
         "evaluations": rows,
-        "split_at": split_at,
+        "split_at": None if cutoff is None else instant_of(cutoff),
         "refusals": list(refusals),
         "notes": list(notes),
+        "proposals": [asdict(decision) for decision in decisions],
     }
 
 
