@@ -130,7 +130,7 @@ def _copy_users(settings: Settings, copies: int) -> None:
         ("raw.events", "event_at"),
         ("features.user_items", "user_id, item_id"),
         ("serving.recommendations", "user_id, rank"),
-        ("serving.candidates", "user_id, source"),
+        ("serving.candidate_lists", "user_id, source"),
     ):
         columns = TABLES[table].column_names
         values = ", ".join(

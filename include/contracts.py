@@ -35,6 +35,13 @@ class Table:
         return tuple(column.name for column in self.columns)
 
 
+@dataclass(frozen=True)
+class View(Table):
+    """A view of the lake.  sql: its query."""
+
+    sql: str = ""
+
+
 def _columns(*specs: tuple[str, str, str]) -> tuple[Column, ...]:
     return tuple(Column(*spec) for spec in specs)
 
@@ -184,14 +191,13 @@ _TABLES = (
     ),
     Table(
         "serving",
-        "candidates",
-        "user × source × item",
+        "candidate_lists",
+        "user × source",
         _columns(
             ("user_id", "VARCHAR", "user"),
             ("source", "VARCHAR", "retrieval source"),
-            ("source_rank", "INTEGER", "rank within the source, 1 is the best"),
-            ("item_id", "VARCHAR", "item"),
-            ("source_score", "DOUBLE", "the source's own score"),
+            ("item_ids", "VARCHAR[]", "what it brought, best first"),
+            ("source_scores", "FLOAT[]", "the source's own score of each"),
             ("publication_id", "VARCHAR", "see serving.publications"),
         ),
     ),
@@ -395,5 +401,33 @@ _TABLES = (
     ),
 )
 
+_VIEWS = (
+    # Written as serving.candidate_lists: a refresh replaces ten rows a user, not a thousand.
+    View(
+        "serving",
+        "candidates",
+        "user × source × item",
+        _columns(
+            ("user_id", "VARCHAR", "user"),
+            ("source", "VARCHAR", "retrieval source"),
+            ("source_rank", "INTEGER", "rank within the source, 1 is the best"),
+            ("item_id", "VARCHAR", "item"),
+            ("source_score", "DOUBLE", "the source's own score"),
+            ("publication_id", "VARCHAR", "see serving.publications"),
+        ),
+        sql="""
+            select
+                user_id,
+                source,
+                generate_subscripts(item_ids, 1)::integer as source_rank,
+                unnest(item_ids) as item_id,
+                unnest(source_scores)::double as source_score,
+                publication_id
+            from serving.candidate_lists
+        """,
+    ),
+)
+
+VIEWS: dict[str, View] = {view.path: view for view in _VIEWS}
 TABLES: dict[str, Table] = {table.path: table for table in _TABLES}
 SCHEMAS: tuple[str, ...] = ("raw", "features", "serving", "ops")

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from include.contracts import TABLES, Table
+from include.contracts import TABLES, VIEWS, Table, View
 from include.settings import REPO
 
 PAGE = REPO / "docs" / "contracts.md"
@@ -13,8 +13,8 @@ BEGIN = "<!-- written by python -m include.contracts_page from include/contracts
 
 
 def render_tables() -> str:
-    """Markdown of every lake table: its grain, its columns with types and meaning."""
-    return "\n".join(_render(table) for table in TABLES.values())
+    """Markdown of every lake table and view: its grain, its columns with types and meaning."""
+    return "\n".join(_render(table) for table in (*TABLES.values(), *VIEWS.values()))
 
 
 def with_tables(page: str) -> str:
@@ -27,6 +27,8 @@ def _render(table: Table) -> str:
     lines = [f"### `{table.path}`", "", f"One row per {table.grain}."]
     if table.partition:
         lines[-1] += f" Partitioned by {', '.join(table.partition)}."
+    if isinstance(table, View):
+        lines[-1] += " A view."
     lines += ["", "| column | type | meaning |", "|---|---|---|"]
     lines += [f"| `{column.name}` | {column.type} | {column.doc} |" for column in table.columns]
     return "\n".join(lines) + "\n"

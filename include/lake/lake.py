@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import duckdb
 
-from include.contracts import SCHEMAS, TABLES, Table
+from include.contracts import SCHEMAS, TABLES, VIEWS, Table
 from include.errors import LakeError
 from include.lake.catalog import (
     ALIAS,
@@ -32,7 +32,7 @@ ATTEMPTS = 8
 # A delete writes anew what was ever deleted of each file it meets: 3 s for one user in a file of 4 M rows. In
 # small files and row groups, sorted by user, a refresh and a reader meet those of the users at hand only.
 _FILE_SIZES = {
-    "serving.candidates": {"target_file_size": "2MB", "parquet_row_group_size": "20480"},
+    "serving.candidate_lists": {"target_file_size": "2MB", "parquet_row_group_size": "2048"},
     "serving.recommendations": {"target_file_size": "2MB", "parquet_row_group_size": "20480"},
 }
 
@@ -213,7 +213,8 @@ def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
     missing = [
         table for table in TABLES.values() if not set(table.column_names) <= known.get(table.path, set())
     ]
-    if not missing:
+    views = [view for view in VIEWS.values() if view.path not in known]
+    if not missing and not views:
         return
     con.execute("begin")
     try:
@@ -221,6 +222,12 @@ def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
             con.execute(f"create schema if not exists {ALIAS}.{schema}")
         for table in missing:
             _create_table(con, table, known.get(table.path))
+        for view in views:
+            # Its tables go by the name that any client attaches the lake under.
+            con.execute(
+                f"create view {ALIAS}.{view.path} as {view.sql.replace(' serving.', f' {ALIAS}.serving.')}"
+            )
+            con.execute(f"comment on view {ALIAS}.{view.path} is {quote('one row per ' + view.grain)}")
         con.execute("commit")
     except BaseException:
         _roll_back(con)

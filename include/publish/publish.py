@@ -13,7 +13,7 @@ from include.contracts import TABLES
 from include.publish.tables import ADDED
 
 KINDS = ("nightly", "refresh", "rollback")
-SET = ("recommendations", "candidates", "similar_items", "popular_items")
+SET = ("recommendations", "candidate_lists", "similar_items", "popular_items")
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def replace_lists(
 
     recommendations, candidates: relations of the new rows; users: relation with their user_id.
     """
-    for name, rows in (("recommendations", recommendations), ("candidates", candidates)):
+    for name, rows in (("recommendations", recommendations), ("candidate_lists", candidates)):
         con.execute(f"delete from serving.{name} where user_id in (select user_id from {users})")
         _insert(con, name, rows, publication)
 
@@ -108,9 +108,7 @@ def replace_similar(
     con.unregister("new_rows")
 
 
-def replace_popular(
-    con: duckdb.DuckDBPyConnection, popular: pa.Table, publication: Publication
-) -> None:
+def replace_popular(con: duckdb.DuckDBPyConnection, popular: pa.Table, publication: Publication) -> None:
     """Put new popular items in the place of all that are live."""
     con.execute("delete from serving.popular_items")
     con.register("new_rows", popular)

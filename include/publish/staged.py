@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from include.config.domain import Domain
 from include.publish.listing import list_users
 from include.publish.tables import (
-    CANDIDATES,
+    CANDIDATE_LISTS,
     RECOMMENDATIONS,
     candidate_rows,
     popular_rows,
@@ -24,7 +24,7 @@ from include.recommender.histories import Histories
 from include.recommender.model import Recommender
 from include.recommender.neighbours import popular_items, similar_items
 
-TABLES = ("recommendations", "candidates", "similar_items", "popular_items")
+TABLES = ("recommendations", "candidate_lists", "similar_items", "popular_items")
 Progress = Callable[[str], None]
 
 
@@ -64,17 +64,17 @@ def _write_lists(
     histories: Histories,
     progress: Progress,
 ) -> dict[str, int]:
-    rows = {"recommendations": 0, "candidates": 0}
+    rows = {"recommendations": 0, "candidate_lists": 0}
     done = 0
     with (
         pq.ParquetWriter(folder / "recommendations.parquet", RECOMMENDATIONS) as lists_file,
-        pq.ParquetWriter(folder / "candidates.parquet", CANDIDATES) as candidates_file,
+        pq.ParquetWriter(folder / "candidate_lists.parquet", CANDIDATE_LISTS) as candidates_file,
     ):
         for lists in list_users(recommender, domain, histories):
             block_ids = user_ids[done : done + len(lists.item_idx)]
             for name, file, table in (
                 ("recommendations", lists_file, recommendation_rows(recommender, block_ids, lists)),
-                ("candidates", candidates_file, candidate_rows(recommender, block_ids, lists)),
+                ("candidate_lists", candidates_file, candidate_rows(recommender, block_ids, lists)),
             ):
                 rows[name] += _append(file, table)
             done += len(block_ids)

@@ -72,10 +72,10 @@ def run_output_gate(
     """Audit a whole serving set through Great Expectations before it is published.
 
     views: relation -> what may follow FROM (a table, ``read_parquet('…')``, a query in brackets), for
-    recommendations, candidates, similar_items, popular_items, each with the contract's columns, and consumed
-    (user_id, item_id that must not be listed). Where not given: items (item_id, available_from, available_to)
-    is every item of raw.items and raw.events; users is everyone with an event until as_of; live_users is
-    everyone with a list now.
+    recommendations, candidate_lists, similar_items, popular_items, each with the contract's columns, and
+    consumed (user_id, item_id that must not be listed). Where not given: items (item_id, available_from,
+    available_to) is every item of raw.items and raw.events; users is everyone with an event until as_of;
+    live_users is everyone with a list now.
     """
     relations = {**_lake_relations(as_of), **views}
     checks = output_checks(domain, as_of=as_of)
@@ -105,8 +105,9 @@ def run_touched_output_gate(
 ) -> GateReport:
     """Audit the lists of touched users in plain SQL, by the rules of the whole set.
 
-    views: recommendations, candidates, items, consumed and users (user_id of the touched users). All of them
-    come from the caller: to look for them in the lake would cost what the lake holds, not what has changed.
+    views: recommendations, candidate_lists, items, consumed and users (user_id of the touched users). All of
+    them come from the caller: to look for them in the lake would cost what the lake holds, not what has
+    changed.
     """
     checks = output_checks(domain, as_of=as_of, whole=False)
     with gate_views(lake.con, views, TOUCHED_RELATIONS, checks):

@@ -15,7 +15,7 @@ from include.quality.rules import FIGURES, Check, Figure, NoRows, NotNull, RowCo
 
 # What a refresh brings; `users`: user_id of everyone who must have a list, `items`: item_id, available_from,
 # available_to, `consumed`: user_id, item_id that must not be listed (empty where the domain allows it).
-TOUCHED_RELATIONS = ("recommendations", "candidates", "items", "consumed", "users")
+TOUCHED_RELATIONS = ("recommendations", "candidate_lists", "items", "consumed", "users")
 # What a whole set brings besides; `live_users`: user_id of everyone who has a list now.
 OUTPUT_RELATIONS = (*TOUCHED_RELATIONS, "similar_items", "popular_items", "live_users")
 
@@ -58,14 +58,36 @@ def _list_checks(domain: Domain, as_of: datetime) -> tuple[Check, ...]:
 
 
 def _candidate_checks() -> tuple[Check, ...]:
+    """On the lists themselves: as a row an item they would be a thousand a user."""
+    table = "candidate_lists"
     return (
-        Check("candidates", "there are candidates", RowCount(1)),
-        *_given("candidates"),
-        Check("candidates", "source is not blank", _not_blank("source")),
-        Check("candidates", "a source brings an item once", Unique(("user_id", "source", "item_id"))),
-        Check("candidates", "a source has a rank once", Unique(("user_id", "source", "source_rank"))),
-        Check("candidates", "scores are finite", _finite("source_score")),
-        Check("candidates", "items exist", _existing("item_id")),
+        Check(table, "there are candidates", RowCount(1)),
+        *_given(table),
+        Check(table, "source is not blank", _not_blank("source")),
+        Check(table, "a user has a source once", Unique(("user_id", "source"))),
+        Check(
+            table,
+            "a source brings an item once",
+            NoRows("select * from {batch} where len(list_distinct(item_ids)) <> len(item_ids)"),
+        ),
+        Check(
+            table,
+            "every item has its score",
+            NoRows("select * from {batch} where len(item_ids) <> len(source_scores)"),
+        ),
+        Check(
+            table,
+            "scores are finite",
+            NoRows("select * from {batch} where not isfinite(list_sum(source_scores))"),
+        ),
+        Check(
+            table,
+            "items exist",
+            NoRows(
+                "select item_id from (select distinct unnest(item_ids) as item_id from {batch})"
+                " anti join gate_items using (item_id)"
+            ),
+        ),
     )
 
 
@@ -116,7 +138,7 @@ def _popular_checks(domain: Domain, as_of: datetime) -> tuple[Check, ...]:
 
 
 def _set_checks(domain: Domain) -> tuple[Check, ...]:
-    parts = ("recommendations", "candidates", "similar_items", "popular_items")
+    parts = ("recommendations", "candidate_lists", "similar_items", "popular_items")
     ids = " union all ".join(f"select publication_id from gate_{part}" for part in parts)
     return (
         Check(

@@ -34,7 +34,7 @@ def check_touched(lake: Lake, domain: Domain, publication: Publication, as_of: d
     }
     for table, query in relations.items():
         lake.con.execute(f"create or replace temp table {table} as {query}")
-    for table, rows in (("recommendations", LISTS), ("candidates", CANDIDATES)):
+    for table, rows in (("recommendations", LISTS), ("candidate_lists", CANDIDATES)):
         # The rows are checked as they were made: that they are all that stands there is checked here.
         written = lake.value(f"select count(*) from {rows}")
         found = lake.value(f"select count(*) from serving.{table} {of_touched}")
@@ -43,8 +43,9 @@ def check_touched(lake: Lake, domain: Domain, publication: Publication, as_of: d
                 f"serving.{table} holds {found} rows of the users just listed, {written} were written;"
                 " nothing was committed; this is a bug: keep the batch and report it"
             )
+    published = f"'{publication.publication_id}' as publication_id"
     added = (
-        f"'{publication.publication_id}' as publication_id, '{publication.model_version}' as model_version,"
+        f"{published}, '{publication.model_version}' as model_version,"
         f" timestamp '{publication.as_of}' as generated_at"
     )
     run_touched_output_gate(
@@ -52,7 +53,7 @@ def check_touched(lake: Lake, domain: Domain, publication: Publication, as_of: d
         domain,
         {
             "recommendations": f"(select *, {added} from {LISTS})",
-            "candidates": f"(select *, '{publication.publication_id}' as publication_id from {CANDIDATES})",
+            "candidate_lists": f"(select *, {published} from {CANDIDATES})",
             "items": ITEMS,
             "consumed": CONSUMED,
             "users": USERS,

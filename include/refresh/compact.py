@@ -16,7 +16,7 @@ EVERY_PUBLICATIONS = 32
 # What every tick adds files to. Not features.user_items: by its files a nightly knows what it published.
 TABLES = (
     "serving.recommendations",
-    "serving.candidates",
+    "serving.candidate_lists",
     "serving.publications",
     "ops.ingests",
     "ops.watermarks",

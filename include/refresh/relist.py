@@ -11,13 +11,12 @@ from datetime import datetime
 
 import duckdb
 import numpy as np
-import pyarrow as pa
 
 from include.config.domain import Domain
 from include.features.histories import load_catalogue, load_histories
 from include.publish.listing import list_users
 from include.publish.publish import Publication, replace_lists, replace_popular, replace_similar
-from include.publish.tables import CANDIDATES as CANDIDATE_ROWS
+from include.publish.tables import CANDIDATE_LISTS as CANDIDATE_ROWS
 from include.publish.tables import RECOMMENDATIONS as RECOMMENDATION_ROWS
 from include.publish.tables import candidate_rows, popular_rows, recommendation_rows, similar_rows
 from include.recommender.lists import concatenate_lists
@@ -28,7 +27,7 @@ from include.recommender.neighbours import popular_items, similar_items
 USERS = "relisted_users"
 ITEMS = "relisted_items"
 NEIGHBOURS = "relisted_neighbours"
-# The new rows, for the audit to check without a search in the lake.
+# The new rows as the connection reads them from memory: the audit checks them without a search in the lake.
 LISTS = "relisted_recommendations"
 CANDIDATES = "relisted_candidates"
 
@@ -73,16 +72,18 @@ def relist(
     """
     if current is None:
         current = recommender.with_catalogue(load_catalogue(con, domain, as_of))
-    _keep(con, LISTS, RECOMMENDATION_ROWS.empty_table())
-    _keep(con, CANDIDATES, CANDIDATE_ROWS.empty_table())
+    con.register(LISTS, RECOMMENDATION_ROWS.empty_table())
+    con.register(CANDIDATES, CANDIDATE_ROWS.empty_table())
     user_ids = _ids(con, f"select user_id from {USERS} order by user_id")
     changed = _ids(con, f"select item_id from {ITEMS} order by item_id")
     rows = 0
     if len(user_ids):
         histories = load_histories(con, domain, user_ids, current, as_of)
         lists = concatenate_lists(list(list_users(current, domain, histories)))
-        rows = _keep(con, LISTS, recommendation_rows(current, user_ids, lists))
-        _keep(con, CANDIDATES, candidate_rows(current, user_ids, lists))
+        listed = recommendation_rows(current, user_ids, lists)
+        rows = int(listed.num_rows)
+        con.register(LISTS, listed)
+        con.register(CANDIDATES, candidate_rows(current, user_ids, lists))
         replace_lists(con, LISTS, CANDIDATES, USERS, publication)
     if len(changed):
         _relist_items(con, current, publication)
@@ -110,14 +111,6 @@ def _count(con: duckdb.DuckDBPyConnection, table: str, query: str) -> int:
     """Make a temporary table; returns its number of rows."""
     row = con.execute(f"create or replace temp table {table} as {query}").fetchone()
     return int(row[0]) if row else 0
-
-
-def _keep(con: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> int:
-    """Rows as a temporary table; returns how many."""
-    con.register("relisted_rows", rows)
-    kept = _count(con, table, "select * from relisted_rows")
-    con.unregister("relisted_rows")
-    return kept
 
 
 def _ids(con: duckdb.DuckDBPyConnection, query: str) -> np.ndarray:

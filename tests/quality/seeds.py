@@ -35,7 +35,7 @@ INPUT = {
 }
 OUTPUT = {
     "recommendations": "serving.recommendations",
-    "candidates": "serving.candidates",
+    "candidate_lists": "serving.candidate_lists",
     "similar_items": "serving.similar_items",
     "popular_items": "serving.popular_items",
     "items": "raw.items",
@@ -70,8 +70,8 @@ insert into features.user_items by name select user_id, item_id, 1.0 as weight, 
 insert into features.item_pairs values ('i1', 'i2', 1, 0.5), ('i2', 'i1', 1, 0.5);
 insert into serving.recommendations select user_id, n, 'i' || (n + 2), 4.0 - n, 'als', 'because', 'm1', 'p1',
     timestamp '2026-03-01' from listeners, range(1, 4) r (n);
-insert into serving.candidates select user_id, source, n, 'i' || (n + 2), 4.0 - n, 'p1'
-    from listeners, range(1, 4) r (n), (values ('als'), ('text')) s (source);
+insert into serving.candidate_lists select user_id, source, ['i3', 'i4', 'i5'], [3.0, 2.0, 1.0], 'p1'
+    from listeners, (values ('als'), ('text')) s (source);
 insert into serving.similar_items select 'i' || n, k, 'i' || (n + k), 1.0 / k, 'alike', 'p1'
     from range(1, 5) r (n), range(1, 3) s (k);
 insert into serving.popular_items select segment, n, 'i' || n, 4.0 - n, 'p1'
@@ -165,7 +165,7 @@ FEATURE_FAULTS = {
 # Every rank, score and id of the four serving tables in turn.
 _OWNERS = {
     "recommendations": f"serving.recommendations {_LAST}",
-    "candidates": "serving.candidates where user_id = 'u1' and source = 'als' and source_rank = 3",
+    "candidate_lists": "serving.candidate_lists where user_id = 'u1' and source = 'als'",
     "similar_items": "serving.similar_items where item_id = 'i1' and \"rank\" = 2",
     "popular_items": "serving.popular_items where segment = 'age=young' and \"rank\" = 3",
 }
@@ -184,9 +184,9 @@ def _missing(table: str) -> dict[str, str]:
         f"{table}: {column} is given": _set(table, f'"{column}" = null')
         for column in TABLES[path].column_names
     }
-    first_rank = "source_rank" if table == "candidates" else '"rank"'
+    first = "source = 'als'" if table == "candidate_lists" else '"rank" = 1'
     faults[f"{table}: {owner} is given"] = (
-        f"insert into {path} select * replace (null as {owner}) from {path} where {first_rank} = 1 limit 1"
+        f"insert into {path} select * replace (null as {owner}) from {path} where {first} limit 1"
     )
     return faults
 
@@ -213,13 +213,14 @@ OUTPUT_FAULTS = {
         "insert into serving.recommendations select * replace (4::int as \"rank\", 'i6' as item_id)"
         f" from serving.recommendations {_LAST}"
     ),
-    "candidates: there are candidates": "delete from serving.candidates",
-    **_missing("candidates"),
-    "candidates: source is not blank": _set("candidates", "source = ''"),
-    "candidates: a source brings an item once": _set("candidates", "item_id = 'i4'"),
-    "candidates: a source has a rank once": _set("candidates", "source_rank = 2"),
-    "candidates: scores are finite": _set("candidates", "source_score = 'nan'"),
-    "candidates: items exist": _set("candidates", "item_id = 'x'"),
+    "candidate_lists: there are candidates": "delete from serving.candidate_lists",
+    **_missing("candidate_lists"),
+    "candidate_lists: source is not blank": _set("candidate_lists", "source = ''"),
+    "candidate_lists: a user has a source once": _set("candidate_lists", "source = 'text'"),
+    "candidate_lists: a source brings an item once": _set("candidate_lists", "item_ids = ['i3', 'i4', 'i3']"),
+    "candidate_lists: every item has its score": _set("candidate_lists", "source_scores = [1.0]"),
+    "candidate_lists: scores are finite": _set("candidate_lists", "source_scores = [2, 'nan'::float, 1]"),
+    "candidate_lists: items exist": _set("candidate_lists", "item_ids = ['i3', 'x', 'i4']"),
     "similar_items: there are similar items": "delete from serving.similar_items",
     **_missing("similar_items"),
     "similar_items: an item has a rank once": _set("similar_items", '"rank" = 1, score = 1.0'),
@@ -246,7 +247,7 @@ OUTPUT_FAULTS = {
         "delete from serving.popular_items where segment = 'all' and \"rank\" = 3"
     ),
     "live users keep a list": "insert into live_users values ('u9')",
-    "the set is of one publication": "update serving.candidates set publication_id = 'p0'",
+    "the set is of one publication": "update serving.candidate_lists set publication_id = 'p0'",
 }
 
 

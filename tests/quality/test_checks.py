@@ -105,7 +105,7 @@ def test_a_refresh_asks_nothing_that_the_nightly_does_not(domain: Domain) -> Non
     assert set(input_checks(domain, whole=False)) < set(input_checks(domain))
     touched = set(output_checks(domain, as_of=seeds.AS_OF, whole=False))
     assert touched < set(output_checks(domain, as_of=seeds.AS_OF))
-    assert {check.relation for check in touched} == {"recommendations", "candidates"}
+    assert {check.relation for check in touched} == {"recommendations", "candidate_lists"}
 
 
 def test_a_check_that_cannot_be_measured_fails_both_ways(
