@@ -64,10 +64,17 @@ def learn_ranker(
     share even where it does not beat the blend (a domain that asks for the learned ranker).
     """
     parts = [judged_candidates(*pair) for pair in zip(recommenders, splits, strict=True)]
+    names = feature_names(recommenders[0].source_names, recommenders[0].catalogue)
+    return decide_ranker(parts, names, seed, must_win)
+
+
+def decide_ranker(
+    parts: Sequence[Judged], names: tuple[str, ...], seed: int, must_win: bool
+) -> tuple[Ranker | None, dict[str, float]]:
+    """`learn_ranker` on candidates at hand.  parts: one a split; names: of the features."""
     if len(np.unique(np.concatenate([part.users for part in parts]))) < MIN_USERS:
         return None, {}
     folds = np.random.default_rng(seed).integers(0, N_FOLDS, max(int(part.users.max()) for part in parts) + 1)
-    names = feature_names(recommenders[0].source_names, recommenders[0].catalogue)
     values: dict[float, list[np.ndarray]] = {share: [] for share in (0.0, *SHARES)}
     for fold in range(N_FOLDS):
         ranker = _fit(parts, names, 1.0, seed, [folds[part.users] != fold for part in parts])
@@ -81,11 +88,15 @@ def learn_ranker(
     by_share = {share: np.concatenate(found) for share, found in values.items()}
     figures = {f"ranker share {share:g}": float(found.mean()) for share, found in by_share.items()}
     best = max(SHARES, key=lambda share: figures[f"ranker share {share:g}"])
-    gain = by_share[best] - by_share[0.0]
-    error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else np.inf
-    if must_win and not gain.mean() > ONE_STANDARD_ERROR * error:
+    if must_win and not is_more_than_luck(by_share[best] - by_share[0.0]):
         return None, figures
     return _fit(parts, names, best, seed, [np.ones(len(part.users), bool) for part in parts]), figures
+
+
+def is_more_than_luck(gain: np.ndarray) -> bool:
+    """Whether the mean exceeds ONE_STANDARD_ERROR.  gain: float64 (n_users,)."""
+    error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else np.inf
+    return bool(gain.mean() > ONE_STANDARD_ERROR * error)
 
 
 def _fit(
