@@ -16,11 +16,12 @@ from include.ranking.rules import allowed_items, open_items
 from include.recommender.config import ModelConfig
 from include.retrieval.registry import SOURCES
 from include.retrieval.source import SourceUnavailable
-from include.tuning.grids import grid_for
+from include.tuning.grids import grid_for, neighbours_of, wide_grid_for
 
 K = 10
 JUDGED_AT_ONCE = 512
 TIE_ERRORS = 0.5
+MAX_STEPS = 3
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,19 @@ class Trial:
     def ndcg(self) -> float:
         return float(self.by_user.mean())
 
+    @property
+    def standard_error(self) -> float:
+        """Of the mean over users."""
+        return float(self.by_user.std() / np.sqrt(max(len(self.by_user), 1)))
+
     def row(self) -> dict[str, Any]:
-        """Flat, for a table of proposals."""
-        return {"source": self.source, "ndcg@10": self.ndcg, "params": asdict(self.params)}
+        """What ops.tuning_trials keeps of it, but for its order."""
+        return {
+            "params": asdict(self.params),
+            "ndcg": self.ndcg,
+            "standard_error": self.standard_error,
+            "users": len(self.by_user),
+        }
 
 
 def run_trial(source: str, params: Any, splits: Sequence[Split], config: ModelConfig, seed: int) -> Trial:
@@ -71,11 +82,54 @@ def search_source(
     """
     grid = grid_for(source, splits[0].train.n_items, config.params.get(source))
     trials = [run_trial(source, params, splits, config, seed) for params in grid]
-    best = max(trials, key=lambda trial: trial.ndcg)
-    chosen = next(trial for trial in trials if _is_tied(trial.by_user, best.by_user))
-    trials.sort(key=lambda trial: (trial is not chosen, -trial.ndcg))
-    progress(f"tuned {source}: nDCG@10 {chosen.ndcg:.4f}, best of {len(trials)} {best.ndcg:.4f}")
+    chosen = choose_trial(trials)
+    progress(f"tuned {source}: nDCG@10 {chosen.ndcg:.4f}, best of {len(trials)} {_best(trials).ndcg:.4f}")
+    return sorted(trials, key=lambda trial: (trial is not chosen, -trial.ndcg))
+
+
+def search_wide(
+    source: str,
+    splits: Sequence[Split],
+    config: ModelConfig,
+    seed: int,
+    progress: Callable[[str], None],
+    start: Any | None = None,
+) -> list[Trial]:
+    """All trials of a source in the order in which they were made.  Raises SourceUnavailable.
+
+    The wide grid, then the neighbours of the best so far, for MAX_STEPS rounds or until none is better.
+    start: the champion's settings. They come first, so that `choose_trial` leaves them only for something
+    that is better by more than luck.
+    """
+    fixed = config.params.get(source)
+    if fixed is not None:
+        return [run_trial(source, fixed, splits, config, seed)]
+    trials: list[Trial] = []
+    waiting = wide_grid_for(source, splits[0].train.n_items, start)
+    for _ in range(1 + MAX_STEPS):
+        total = len(trials) + len(waiting)
+        for params in waiting:
+            trials.append(run_trial(source, params, splits, config, seed))
+            last = trials[-1]
+            figures = f"nDCG@10 {last.ndcg:.4f} ± {last.standard_error:.4f}"
+            best_yet = f"best so far {_best(trials).ndcg:.4f}"
+            progress(f"{source}: trial {len(trials)} of {total}: {figures}, {best_yet}: {last.params}")
+        best = _best(trials)
+        if best.params not in waiting:
+            break
+        tried = {trial.params for trial in trials}
+        waiting = tuple(params for params in neighbours_of(best.params) if params not in tried)
     return trials
+
+
+def choose_trial(trials: Sequence[Trial]) -> Trial:
+    """The earliest that lies within TIE_ERRORS standard errors of the best."""
+    best = _best(trials)
+    return next(trial for trial in trials if _is_tied(trial.by_user, best.by_user))
+
+
+def _best(trials: Sequence[Trial]) -> Trial:
+    return max(trials, key=lambda trial: trial.ndcg)
 
 
 def _is_tied(values: np.ndarray, best: np.ndarray) -> bool:

@@ -1,0 +1,108 @@
+"""The wide search of tune_models: what it tries, in which order, and what it settles for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from include.recommender.config import ModelConfig
+from include.recommender.fit import inner_splits
+from include.retrieval.als import AlsParams
+from include.retrieval.ease import EaseParams
+from include.retrieval.item_to_item import ItemToItemParams
+from include.retrieval.popular import PopularParams
+from include.retrieval.registry import SOURCES
+from include.tuning.compare import blended_ndcg
+from include.tuning.grids import DEAR_ITEMS, grid_for, neighbours_of, wide_grid_for
+from include.tuning.search import MAX_STEPS, Trial, choose_trial, search_wide
+from tests.support.taste import tasteful_training
+
+SEED = 42
+CONFIG = ModelConfig(sources=("item_to_item", "popular"))
+
+
+@pytest.fixture(scope="module")
+def splits():
+    return inner_splits(tasteful_training(), CONFIG, SEED)
+
+
+def trial(name: str, *values: float) -> Trial:
+    return Trial(name, name, np.array(values))
+
+
+def test_neighbours_differ_in_one_number_by_one_step() -> None:
+    assert set(neighbours_of(EaseParams(regularization=100, half_life_days=30))) == {
+        EaseParams(regularization=50, half_life_days=30),
+        EaseParams(regularization=200, half_life_days=30),
+        EaseParams(regularization=100, half_life_days=15),
+        EaseParams(regularization=100, half_life_days=60),
+    }
+    small = neighbours_of(AlsParams(factors=8, regularization=20, alpha=2))
+    assert {params.factors for params in small} == {8, 16}, "never below 8"
+    assert neighbours_of(PopularParams(half_life_days=None)) == ()
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_wide_grid_begins_with_the_champion_and_tries_nothing_twice(source: str) -> None:
+    params_type = SOURCES[source][1]
+    grid = wide_grid_for(source, 100, start=params_type())
+    assert grid[0] == params_type()
+    assert len(set(grid)) == len(grid)
+    assert set(grid_for(source, 100)) <= set(grid)
+    assert all(type(params) is params_type for params in grid)
+
+
+def test_dear_fits_are_tried_less_often() -> None:
+    assert len(wide_grid_for("ease", DEAR_ITEMS + 1)) < len(wide_grid_for("ease", DEAR_ITEMS)) / 2
+    assert wide_grid_for("als", DEAR_ITEMS + 1) == wide_grid_for("als", DEAR_ITEMS)
+
+
+def test_the_earliest_that_is_no_worse_by_more_than_luck_is_chosen() -> None:
+    """Lost to the best: the first 0.25 of each user for sure; the second 0.0025 ± 0.05, which is luck."""
+    sure = trial("sure loss", *[0.25] * 100)
+    tied = trial("tied", *[0.0, 0.995] * 50)
+    best = trial("best", *[0.5] * 100)
+    assert choose_trial([sure, tied, best]) is tied
+    assert choose_trial([sure, best, tied]) is best
+
+
+def test_the_search_leaves_a_bad_champion_and_goes_on_from_the_best(splits) -> None:
+    """One neighbour an item is too few to fill a list with one's own taste."""
+    said: list[str] = []
+    bad = ItemToItemParams(neighbours=1)
+    trials = search_wide("item_to_item", splits, CONFIG, SEED, said.append, start=bad)
+    assert trials[0].params == bad
+    assert choose_trial(trials).ndcg > trials[0].ndcg + 0.2
+    assert len({trial.params for trial in trials}) == len(trials)
+    grid = wide_grid_for("item_to_item", splits[0].train.n_items, bad)
+    assert [trial.params for trial in trials[: len(grid)]] == list(grid)
+    best_of_grid = max(trials[: len(grid)], key=lambda trial: trial.ndcg)
+    assert trials[len(grid)].params in neighbours_of(best_of_grid.params)
+    assert len(trials) <= len(grid) + 8 * MAX_STEPS
+    assert len(said) == len(trials)
+    assert said[0].startswith(f"item_to_item: trial 1 of {len(grid)}: nDCG@10 {trials[0].ndcg:.4f} ± ")
+
+
+def test_a_champion_that_is_no_worse_is_kept(splits) -> None:
+    best = choose_trial(search_wide("item_to_item", splits, CONFIG, SEED, lambda _: None)).params
+    nearly = replace(best, neighbours=best.neighbours - 1)
+    trials = search_wide("item_to_item", splits, CONFIG, SEED, lambda _: None, start=nearly)
+    assert choose_trial(trials) is trials[0]
+
+
+def test_what_the_domain_file_sets_by_hand_is_not_searched(splits) -> None:
+    fixed = ItemToItemParams(neighbours=7)
+    config = ModelConfig(sources=("item_to_item",), params={"item_to_item": fixed})
+    (only,) = search_wide("item_to_item", splits, config, SEED, lambda _: None, start=ItemToItemParams())
+    assert only.params == fixed
+
+
+def test_better_settings_of_a_source_make_a_better_blend(splits) -> None:
+    def worth(neighbours: int) -> float:
+        params = {"item_to_item": ItemToItemParams(neighbours=neighbours)}
+        return blended_ndcg(splits, CONFIG, params, SEED, lambda _: None)
+
+    assert worth(100) > worth(1) + 0.2
+    assert worth(100) == worth(100)
