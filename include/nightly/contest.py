@@ -50,7 +50,7 @@ def enter_alone(model: Recommender, name: str, split: Split) -> Evaluation:
     """One source under the same rules, without blend and ranker; the fallback only fills its list up."""
     kept = {other: source for other, source in model.sources.items() if other in (name, FALLBACK)}
     weights = {other: float(other == name) for other in kept}
-    return enter(replace(model, sources=kept, weights=weights, ranker=None), split).evaluation
+    return enter(replace(model, sources=kept, weights=weights, ranker=None, lifts=None), split).evaluation
 
 
 def worse_than_popular(entrant: Evaluation, popular: Evaluation, seed: int) -> tuple[str, ...]:

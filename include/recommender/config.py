@@ -25,11 +25,16 @@ class Consumed:
 
 @dataclass(frozen=True)
 class Diversity:
-    """strength: 0 keeps the order of scores, 1 looks at novelty to the list alone (MMR, Carbonell 1998)."""
+    """strength: 0 keeps the order of scores, 1 looks at novelty to the list alone (MMR, Carbonell 1998).
+
+    reach: how far items that no list shows are lifted, 0..1 (include/ranking/reach.py); None: as far as the
+    inner splits say costs next to nothing (include/tuning/reach.py).
+    """
 
     strength: float = 0.0  # each step costs nDCG (docs/quality.md), so a domain must ask for it
     by: str = "auto"  # auto: text where there are embeddings, else category
     max_per_category: int | None = None
+    reach: float | None = None
 
 
 @dataclass(frozen=True)
@@ -151,6 +156,7 @@ def _diversity(section: Keys) -> Diversity:
         strength=section.number("strength", Diversity().strength, least=0, most=1),
         by=section.choice("by", ("auto", "text", "category"), "auto"),
         max_per_category=cap or None,
+        reach=None if section.get("reach") in (None, "auto") else section.number("reach", least=0, most=1),
     )
     section.done()
     return diversity

@@ -24,6 +24,7 @@ from include.retrieval.source import Source, SourceUnavailable
 from include.retrieval.trending import trend
 from include.tuning.blend_weights import join_pools, pool_candidates, search_blend_weights
 from include.tuning.learned_ranking import learn_ranker
+from include.tuning.reach import choose_reach, with_reach
 from include.tuning.search import best_params, search_params
 
 log = logging.getLogger(__name__)
@@ -66,11 +67,12 @@ class Notes:
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen on the inner splits: settings of each source, weights of the blend, the ranker."""
+    """What was chosen on the inner splits: settings of each source, weights of the blend, ranker, reach."""
 
     params: Mapping[str, Any] = field(default_factory=dict)
     weights: Mapping[str, float] = field(default_factory=dict)
     ranker: Ranker | None = None
+    reach: float = 0.0
 
 
 def fit_recommender(
@@ -106,7 +108,10 @@ def fit_recommender(
     sources = fit_sources(training, config, choice.params, seed, notes)
     # A ranker reads one column a source: it cannot be used with other sources than it was taught with.
     ranker = choice.ranker if choice.weights and set(choice.weights) == set(sources) else None
-    return _assemble(training, config, sources, choice.weights, ranker, notes)
+    recommender = _assemble(training, config, sources, choice.weights, ranker, notes)
+    reach = choice.reach if config.diversity.reach is None else config.diversity.reach
+    with notes.timed("learn reach"):
+        return with_reach(recommender, training.histories, reach, seed)
 
 
 def inner_splits(training: TrainingData, config: ModelConfig, seed: int) -> list[Split]:
@@ -150,7 +155,7 @@ def sample_users(training: TrainingData, max_events: int, seed: int) -> Training
 def choose(
     splits: Sequence[Split], config: ModelConfig, seed: int, params: Mapping[str, Any] | None, notes: Notes
 ) -> Choice:
-    """Settings, weights and ranker by the judged users of the splits."""
+    """Settings, weights, ranker and reach by the judged users of the splits."""
     names = wanted_sources(config)
     chosen = dict(config.params) | dict(params or {})
     if params is None:
@@ -172,14 +177,21 @@ def choose(
             notes.validation[f"{name} alone"] = float(pool.ndcg(np.eye(len(source_names))[position]).mean())
         weights, notes.validation["blend"] = search_blend_weights(pool, source_names)
         notes.progress(f"tuned blend: nDCG@10 {notes.validation['blend']:.4f}")
-    if config.ranking == "blend":
-        return Choice(chosen, weights)
-    with notes.timed("learn ranker"):
-        weighted = [replace(model, weights=weights) for model in inner]
-        ranker, figures = learn_ranker(weighted, splits, seed, must_win=config.ranking == "auto")
+    ranker = None
+    weighted = [replace(model, weights=weights) for model in inner]
+    if config.ranking != "blend":
+        with notes.timed("learn ranker"):
+            ranker, figures = learn_ranker(weighted, splits, seed, must_win=config.ranking == "auto")
+            notes.validation |= figures
+            notes.progress(f"learned ranker: {'used' if ranker else 'not used'} {figures}")
+    if config.diversity.reach is not None:
+        return Choice(chosen, weights, ranker)
+    with notes.timed("choose reach"):
+        # By the blend: the trees know the judged users by heart, and would find few hits on the last places.
+        reach, figures = choose_reach(weighted, splits, seed)
         notes.validation |= figures
-        notes.progress(f"learned ranker: {'used' if ranker else 'not used'} {figures}")
-    return Choice(chosen, weights, ranker)
+        notes.progress(f"chose reach {reach:g}: nDCG@10 {figures}")
+    return Choice(chosen, weights, ranker, reach)
 
 
 def wanted_sources(config: ModelConfig) -> tuple[str, ...]:

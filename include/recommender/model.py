@@ -37,6 +37,8 @@ class Recommender:
 
     weights: source name -> weight >= 0 on the source's normalised score.
     ranker: re-orders the blend's best candidates; None where it did not beat the blend.
+    reach: how far unseen items may be lifted, 0..1; lifts: float32 (n_fitted,), what that came to for each
+    item (include/ranking/reach.py); None: no item is lifted.
     """
 
     catalogue: Catalogue
@@ -48,6 +50,8 @@ class Recommender:
     segment_names: tuple[str, ...]
     report: FitReport
     ranker: Ranker | None = None
+    reach: float = 0.0
+    lifts: np.ndarray | None = None
 
     @property
     def source_names(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Rank one block: the blend's best candidates, re-ordered by the learned ranker where there is one."""
+"""Rank one block: the blend's best candidates, re-ordered by the learned ranker and lifted for reach."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from include.ranking.blend import top_k
 from include.ranking.features import FeatureInputs, candidate_features
+from include.ranking.reach import lift
 from include.recommender.histories import Histories
 from include.recommender.model import Recommender
 
@@ -46,9 +47,8 @@ def rank(
     ranker = recommender.ranker
     candidates = blend_candidates(blended, max(recommender.config.candidates, n))
     if ranker is None:
-        return candidates
+        return Ranked(*lift(candidates.items, candidates.score, recommender.lifts))
     score = ranker.order_scores(features_of(recommender, histories, scaled, candidates), candidates.score)
     order = np.argsort(-score, axis=1, kind="stable")
-    return Ranked(
-        np.take_along_axis(candidates.items, order, axis=1), np.take_along_axis(score, order, axis=1)
-    )
+    items = np.take_along_axis(candidates.items, order, axis=1)
+    return Ranked(*lift(items, np.take_along_axis(score, order, axis=1), recommender.lifts))

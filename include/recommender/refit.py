@@ -1,4 +1,4 @@
-"""Learn again from more data by a recipe that was judged already: same settings, weights and ranker."""
+"""Learn again from more data by a recipe that was judged already: settings, weights, ranker and reach."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 from include.recommender.fit import Notes, Progress, fit_sources, item_statistics
 from include.recommender.model import Recommender
 from include.recommender.training import TrainingData
+from include.tuning.reach import with_reach
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ def refit_recommender(
     settings = {name: source.params for name, source in judged.sources.items()}
     config = replace(judged.config, sources=judged.source_names)
     sources = fit_sources(training, config, settings, seed, notes)
-    return replace(
+    recommender = replace(
         judged,
         catalogue=training.catalogue,
         n_fitted=training.n_items,
@@ -33,8 +34,11 @@ def refit_recommender(
         weights={name: judged.weights.get(name, 0.0) for name in sources},
         statistics=item_statistics(training),
         segment_names=training.segment_names,
-        report=replace(
-            judged.report, left_out=notes.left_out, validation=notes.validation, seconds=notes.seconds
-        ),
         ranker=judged.ranker if set(sources) == set(judged.sources) else None,
     )
+    with notes.timed("learn reach"):
+        recommender = with_reach(recommender, training.histories, judged.reach, seed)
+    report = replace(
+        judged.report, left_out=notes.left_out, validation=notes.validation, seconds=notes.seconds
+    )
+    return replace(recommender, report=report)

@@ -35,6 +35,7 @@ def save_recommender(recommender: Recommender, path: Path) -> str:
         "params": {name: asdict(source.params) for name, source in recommender.sources.items()},
         "weights": recommender.weights,
         "segment_names": recommender.segment_names,
+        "reach": recommender.reach,
         # Seconds differ from run to run; without them the same data gives the same file and checksum.
         "report": asdict(replace(recommender.report, seconds={})),
     }
@@ -47,6 +48,8 @@ def save_recommender(recommender: Recommender, path: Path) -> str:
     arrays |= {f"statistics/{key}": value for key, value in vars(recommender.statistics).items()}
     for name, source in recommender.sources.items():
         arrays |= {f"source/{name}/{key}": value for key, value in source.arrays().items()}
+    if recommender.lifts is not None:
+        arrays["lifts"] = recommender.lifts
     if recommender.ranker is not None:
         arrays |= {f"ranker/{key}": value for key, value in recommender.ranker.arrays().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -118,6 +121,8 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> Recommender:
         tuple(meta["segment_names"]),
         FitReport(**meta["report"]),
         Ranker.from_arrays(_under(arrays, "ranker/")) if "ranker/trees" in arrays else None,
+        meta.get("reach", 0.0),
+        arrays.get("lifts"),
     )
 
 

@@ -49,3 +49,10 @@ def test_a_wrong_key_is_named(mapping, key):
 
 def test_after_is_read_from_text_too():
     assert model_config_from_mapping({"consumed": "after: 30d"}).consumed == Consumed("after", 30.0)
+
+
+def test_reach_is_chosen_unless_the_domain_says():
+    assert model_config_from_mapping({"diversity": {"reach": "auto"}}).diversity.reach is None
+    assert model_config_from_mapping({"diversity": {"reach": 0.4}}).diversity.reach == 0.4
+    with pytest.raises(ConfigError, match="reach"):
+        model_config_from_mapping({"diversity": {"reach": 1.1}})

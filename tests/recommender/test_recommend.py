@@ -9,7 +9,7 @@ import pytest
 
 from include.errors import DataError, ModelError
 from include.recommender.catalogue import make_catalogue
-from include.recommender.config import Consumed, ModelConfig, Rules
+from include.recommender.config import Consumed, Diversity, ModelConfig, Rules
 from include.recommender.fit import fit_recommender
 from include.recommender.interactions import SECONDS_PER_DAY, make_interactions
 from include.recommender.neighbours import popular_items, similar_items
@@ -43,7 +43,9 @@ def data():
 
 @pytest.fixture(scope="module")
 def fitted(data):
-    return fit_recommender(data, ModelConfig(list_size=10), seed=1)
+    # With reach, so that every property below holds of lifted lists too.
+    config = ModelConfig(list_size=10, diversity=Diversity(reach=0.5))
+    return fit_recommender(data, config, seed=1)
 
 
 def consumed_pairs(data):
@@ -119,8 +121,9 @@ def test_blocked_items_never_appear_and_boosted_ones_rise(fitted, data):
 
 
 def test_same_seed_same_lists(fitted, data):
-    again = fit_recommender(data, ModelConfig(list_size=10), seed=1)
+    again = fit_recommender(data, fitted.config, seed=1)
     assert again.weights == fitted.weights
+    np.testing.assert_array_equal(again.lifts, fitted.lifts)
     np.testing.assert_array_equal(
         recommend(again, data.histories).item_idx, recommend(fitted, data.histories).item_idx
     )
@@ -134,6 +137,8 @@ def test_saved_and_loaded_gives_the_same_lists(fitted, data, tmp_path):
     np.testing.assert_array_equal(theirs.item_idx, ours.item_idx)
     np.testing.assert_array_equal(theirs.reasons, ours.reasons)
     assert restored.config == fitted.config
+    assert restored.reach == 0.5
+    np.testing.assert_array_equal(restored.lifts, fitted.lifts)
 
 
 def test_an_altered_model_is_refused(fitted, tmp_path):
