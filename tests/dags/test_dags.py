@@ -31,6 +31,7 @@ print(json.dumps({{
             "catchup": dag.catchup,
             "max_active_runs": dag.max_active_runs,
             "params": list(dag.params),
+            "mapped": [task.task_id for task in dag.tasks if task.is_mapped],
             "without_retry_or_timeout": [
                 task.task_id for task in dag.tasks if not task.retries or task.execution_timeout is None
             ],
@@ -95,3 +96,10 @@ def test_nightly_follows_the_data(seen: dict) -> None:
     assert edges["take_in.dbt_staging"] == ["learn.build_features", "learn.embed_texts"]
     assert edges["learn.embed_texts"] == ["learn.evaluate"]
     assert nightly["params"] == ["as_of", "domain"]
+
+
+def test_tuning_searches_each_source_in_a_task_of_its_own(seen: dict) -> None:
+    tuning = seen["dags"]["tune_models"]
+    assert tuning["tasks"] == {"prepare": ["search"], "search": ["propose"], "propose": []}
+    assert tuning["mapped"] == ["search"]
+    assert tuning["params"] == ["as_of", "domain"]

@@ -1,0 +1,100 @@
+"""# Tuning of the models
+
+Searches each source's settings on the inner time split and writes the best as a proposal, which the next
+nightly takes as its challenger: prepare → search, a task a source → propose.
+
+* The newest events, by which the nightly judges, are cut off first: no setting is chosen by what judges it.
+* The lake is read as of one snapshot and written once, by `propose`: rerun or clear any task at any time.
+* Nothing is published here. The nightly takes a proposal that beats the champion's settings at its gate, and
+  otherwise refuses it and goes on with the champion's; `ops.proposals` says which, by how much and why.
+* Every trial is in `ops.tuning_trials`; progress is in the log of each `search`.
+* Params: as the nightly's. All is skipped where the domain file has `tuning: {search: off}`, or where too
+  few users came back to judge by.
+
+How it works: docs/models.md.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pendulum
+from airflow.sdk import (
+    ExceptionRetryPolicy,
+    Param,
+    RetryAction,
+    RetryRule,
+    dag,
+    get_current_context,
+    task,
+)
+from airflow.sdk.exceptions import AirflowSkipException
+
+if TYPE_CHECKING:
+    from include.runs.run import Run
+
+# What is wrong with data, settings or models is as wrong a minute later; the rest may be a passing fault.
+REFUSALS = ["ConfigError", "DataError", "GateError", "ModelError"]
+
+
+def this_run() -> Run:
+    from include.nightly.stages import open_run
+
+    context = get_current_context()
+    return open_run(context["run_id"], context["params"]["domain"])
+
+
+@task
+def prepare() -> list[str]:
+    """The sources to search for."""
+    from include.nightly import tuning
+
+    context = get_current_context()
+    sources = tuning.prepare(this_run(), context["params"]["as_of"], context.get("data_interval_end"))
+    if not sources:
+        raise AirflowSkipException("nothing to search: the log says why")
+    return sources
+
+
+@task(map_index_template="{{ source }}")
+def search(source: str) -> None:
+    from include.nightly import tuning
+
+    get_current_context()["source"] = source  # the name that the UI shows for this instance
+    tuning.search(this_run(), source)
+
+
+@task
+def propose() -> None:
+    from include.nightly import tuning
+
+    tuning.propose(this_run())
+
+
+@dag(
+    schedule="0 4 * * 0",
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=12),
+    tags=["nightjar"],
+    doc_md=__doc__,
+    params={
+        "as_of": Param(None, type=["null", "string"], format="date-time", title="Cut-off (UTC)"),
+        "domain": Param(None, type=["null", "string"], pattern="^[A-Za-z0-9_-]{1,40}$", title="Domain file"),
+    },
+    default_args={
+        "retries": 2,
+        "retry_delay": timedelta(seconds=10),
+        "execution_timeout": timedelta(hours=4),
+        "retry_policy": ExceptionRetryPolicy(
+            [RetryRule([f"include.errors.{name}" for name in REFUSALS], RetryAction.FAIL, reason="refused")]
+        ),
+    },
+)
+def tune_models() -> None:
+    search.expand(source=prepare()) >> propose()
+
+
+tune_models()
