@@ -1,6 +1,6 @@
 # Nightjar. `make help` lists the targets; every one sets up first what it needs (bin/setup: 0.2 s once done).
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test airflow nightly refresh live sql bench bench-quality lint clean-demo
+.PHONY: help setup demo test airflow nightly refresh tune live sql bench bench-quality lint clean-demo
 
 RUN := .venv/bin/python -m bin.env
 PYTHON := $(RUN) python
@@ -22,6 +22,9 @@ nightly: setup ## one nightly run in the foreground; AS_OF=, DOMAIN=, CONF='{"pa
 
 refresh: setup ## one refresh run in the foreground; DOMAIN=, CONF=
 	@$(PYTHON) -m bin.run_dag refresh_recommendations
+
+tune: setup ## search for better settings, which the next nightly judges; AS_OF=, DOMAIN=, CONF=
+	@$(PYTHON) -m bin.run_dag tune_models
 
 live: setup ## replay events while Airflow runs: RATE=50 a second, SECONDS=60, KAFKA=servers/topic
 	@$(PYTHON) -m bin.live

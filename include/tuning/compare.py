@@ -20,8 +20,9 @@ def blended_ndcg(
 ) -> float:
     """Mean nDCG@10 over the judged users of the splits.  params: source -> settings; others have defaults.
 
-    Without the learned ranker: it is taught anew from whatever the blend brings.
+    Without ranker and reach: both are learned anew from whatever the blend brings.
     """
     notes = Notes(progress)
-    choose(splits, replace(config, ranking="blend"), seed, params, notes)
+    blend_only = replace(config, ranking="blend", diversity=replace(config.diversity, reach=0.0))
+    choose(splits, blend_only, seed, params, notes)
     return notes.validation["blend"]
