@@ -66,7 +66,11 @@ class EventsConfig:
 
 @dataclass(frozen=True)
 class QualityLimits:
-    """Limits of the gates. Shares are 0 to 1."""
+    """Limits of the gates. Shares are 0 to 1.
+
+    pushed_items: warn or block, what an item does whose exposure grew more than max_exposure_growth times by
+    new accounts (include/quality/exposure.py).
+    """
 
     min_events: int
     min_users: int
@@ -75,6 +79,8 @@ class QualityLimits:
     max_unknown_items_share: float
     min_list_share: float
     min_users_share: float
+    pushed_items: str = "warn"
+    max_exposure_growth: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -135,7 +141,7 @@ class Domain:
 
 # Read by the recommender, which checks them itself: include/recommender/config.py.
 MODEL_KEYS = ("retrieval", "ranking", "diversity", "rules", "cold_start", "tuning")
-LIST_FIGURES = (
+_HEALTH = (
     "coverage@10",
     "gini@10",
     "novelty@10",
@@ -143,6 +149,14 @@ LIST_FIGURES = (
     "lists_beyond_head@10",
     "mean_popularity@10",
     "intra_list_diversity@10",
+)
+# Before a figure's name: of every list of the staged set; without it: of the judged users' lists.
+PUBLISHED = "published_"
+LIST_FIGURES = (
+    *_HEALTH,
+    "segment_gap@10",
+    *(PUBLISHED + figure for figure in _HEALTH),
+    PUBLISHED + "coverage_vs_popularity@10",
 )
 
 
@@ -302,6 +316,9 @@ def _quality(keys: Keys) -> QualityLimits:
         min_list_share=keys.number("min_list_share", 1.0, least=0, most=1),
         # Users of the live set who may not vanish from the next one.
         min_users_share=keys.number("min_users_share", 0.9, least=0, most=1),
+        # A launch that only newcomers know of looks like an attack: a person decides.
+        pushed_items=keys.choice("pushed_items", ("warn", "block"), "warn"),
+        max_exposure_growth=keys.number("max_exposure_growth", 2.0, least=1),
     )
     keys.done()
     return limits

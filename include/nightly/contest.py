@@ -13,6 +13,7 @@ import numpy as np
 from include.evaluation.bootstrap import Interval, bootstrap_interval
 from include.evaluation.evaluate import Evaluation, evaluate_lists
 from include.evaluation.gate import GateLimits, judge
+from include.evaluation.segments import with_segment_gap
 from include.evaluation.split import Split
 from include.nightly.proposals import OUTDATED, REFUSED, TAKEN, Decision, Proposal, config_hash
 from include.recommender.config import ModelConfig
@@ -43,7 +44,9 @@ def enter(model: Recommender, split: Split) -> Entrant:
         n_users=split.train.n_users,
         vectors=split.train.catalogue.embeddings,
     )
-    return Entrant(model, result, lists.item_idx)
+    segments = split.train.histories.segments[split.users]
+    judged = with_segment_gap(result, segments, split.train.segment_names)
+    return Entrant(model, judged, lists.item_idx)
 
 
 def enter_alone(model: Recommender, name: str, split: Split) -> Evaluation:

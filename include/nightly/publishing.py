@@ -55,7 +55,7 @@ def publish(run: Run) -> None:
             if caught_up.users:
                 log.info("listed %d users again for what came since the cut-off", caught_up.users)
             _write_model_version(con, run, trained, began, published_at)
-            _write_evaluations(con, run, published_at, run.recorded("rank_candidates")["parity"])
+            _write_evaluations(con, run, published_at, run.recorded("rank_candidates")["measured"])
             decided = run.recorded("evaluate").get("proposals", [])
             close_proposals(con, [Decision(**one) for one in decided], run.run_id, published_at)
             users, rows = con.execute(
@@ -97,10 +97,10 @@ def _write_model_version(
 
 
 def _write_evaluations(
-    con: duckdb.DuckDBPyConnection, run: Run, at: datetime, parity: Sequence[list[Any]] = ()
+    con: duckdb.DuckDBPyConnection, run: Run, at: datetime, measured: Sequence[list[Any]] = ()
 ) -> None:
     judged = run.recorded("evaluate")
-    rows = [*judged["evaluations"], *parity]
+    rows = [*judged["evaluations"], *measured]
     con.execute("delete from ops.evaluations where run_id = ?", [run.run_id])
     if rows:
         con.executemany(

@@ -18,12 +18,15 @@ from include.ingest.ingest import ingest_pending
 from include.lake.catalog import quote
 from include.lake.lake import Lake, open_lake
 from include.nightly import publishing
+from include.nightly.list_health import published_rows
 from include.nightly.parity import measure_parity
 from include.nightly.proposals import open_proposals
 from include.nightly.training import evaluate_model, fit_model, model_config
 from include.publish.consumed import consumed_relation
 from include.publish.staged import staged_relations, write_staged_set
+from include.quality.exposure import PushedItem, find_pushed_items, last_nightly
 from include.quality.gates import run_feature_gate, run_input_gate, run_output_gate
+from include.quality.list_checks import judge_lists
 from include.quality.report import save_results
 from include.recommender.storage import load_recommender
 from include.recommender.training import TrainingData
@@ -217,10 +220,12 @@ def rank_candidates(run: Run) -> None:
         rows = write_staged_set(
             run.parquet, current, run.domain, training.user_ids, training.histories, log.info
         )
+        staged = staged_relations(run.parquet)["recommendations"]
         with open_lake(run.settings, read_only=True) as lake:
-            parity = measure_parity(lake.con, run.domain, staged_relations(run.parquet)["recommendations"])
+            parity = measure_parity(lake.con, run.domain, staged)
+            health = published_rows(lake.con, staged, current, training.user_ids, training.histories)
         meter.rows_in, meter.rows_out = training.n_users, sum(rows.values())
-        meter.values = {"rows": rows, "users": training.n_users, "parity": parity}
+        meter.values = {"rows": rows, "users": training.n_users, "measured": [*parity, *health]}
 
 
 def audit(run: Run) -> None:
@@ -237,9 +242,32 @@ def audit(run: Run) -> None:
             checked_at=utc_now(),
             docs=run.settings.reports / "data_docs" / "output",
         )
-        lake.write(lambda con: save_results(con, [report]), run_id=run.run_id, message="output gate")
-        meter.rows_in, meter.rows_out = sum(ranked["rows"].values()), len(report.findings)
-        report.raise_for_failures()
+        lists = judge_lists(
+            run.domain, ranked["measured"], _pushed_items(run, lake), run_id=run.run_id, checked_at=utc_now()
+        )
+        lake.write(lambda con: save_results(con, [report, lists]), run_id=run.run_id, message="output gate")
+        meter.rows_in = sum(ranked["rows"].values())
+        meter.rows_out = len(report.findings) + len(lists.findings)
+        for gate in (report, lists):
+            gate.raise_for_failures()
+
+
+def _pushed_items(run: Run, lake: Lake) -> list[PushedItem] | None:
+    """None before the first nightly; named items are in the log, since by default they stop nothing."""
+    since = last_nightly(lake.con)
+    if since is None:
+        return None
+    pushed = find_pushed_items(
+        lake.con,
+        staged_relations(run.parquet)["recommendations"],
+        _features(run, "user_items"),
+        _features(run, "user_stats"),
+        since,
+        run.domain.quality.max_exposure_growth,
+    )
+    for item in pushed:
+        log.warning("exposure: %s", item.describe())
+    return pushed
 
 
 def staged_views(run: Run) -> dict[str, str]:

@@ -32,6 +32,7 @@ from include.nightly.contest import (
     try_proposal,
     worse_than_popular,
 )
+from include.nightly.list_health import fairness_rows
 from include.nightly.proposals import TAKEN, Decision, Proposal
 from include.recommender.config import ModelConfig, model_config_from_mapping
 from include.recommender.fit import fit_recommender
@@ -105,6 +106,7 @@ def evaluate_model(
         rows += _rows(subject, evaluation)
     if rival:
         rows += _rows("champion", rival.evaluation)
+    rows += fairness_rows(challenger.model, split, training.events, challenger.evaluation, SEED)
     verdict = judge(
         challenger.evaluation,
         rival.evaluation if rival else None,
@@ -136,7 +138,12 @@ def fit_model(run: Run, training: TrainingData) -> dict[str, Any]:
         "model_version": version,
         "artifact": artifact.name,
         "checksum": checksum,
-        "parameters": {"sources": report.params, "weights": recommender.weights, "seed": SEED},
+        "parameters": {
+            "sources": report.params,
+            "weights": recommender.weights,
+            "reach": recommender.reach,
+            "seed": SEED,
+        },
         "metrics": report.validation,
         "left_out": report.left_out,
         "git_revision": git_revision(),

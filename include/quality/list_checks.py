@@ -1,0 +1,60 @@
+"""What the domain demands of a whole staged set beyond soundness: limits of its health, and nobody pushed.
+
+In plain SQL and arithmetic, as a suite of its own beside the output gate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from include.config.domain import PUBLISHED, Domain
+from include.quality.exposure import K, PushedItem
+from include.quality.report import Finding, GateReport, show
+from include.quality.rules import FIGURES, Check, Figure, NoRows
+
+SUITE = "lists"
+NAMED = 5  # pushed items that a finding spells out
+
+
+def judge_lists(
+    domain: Domain,
+    health: Sequence[Sequence[Any]],
+    pushed: Sequence[PushedItem] | None,
+    *,
+    run_id: str,
+    checked_at: datetime,
+) -> GateReport:
+    """The suite's findings.
+
+    health: rows (subject, metric, k, value, …) of ops.evaluations; a bounded figure that is not among them
+    fails.  pushed: what find_pushed_items found, None where no set is live to compare with.
+    """
+    figures = {f"{row[0]}_{row[1]}@{row[2]}": float(row[3]) for row in health}
+    findings = [
+        _bounded(name, least, most, figures.get(name))
+        for name, (least, most) in domain.gate.bounds.items()
+        if name.startswith(PUBLISHED)
+    ]
+    return GateReport(SUITE, run_id, checked_at, (*findings, _nobody_pushed(domain, pushed)))
+
+
+def _bounded(name: str, least: float | None, most: float | None, value: float | None) -> Finding:
+    rule = Figure(name, "", least, most)
+    check = Check(FIGURES, name, rule)
+    if value is None:
+        return Finding(check, False, "not measured: the set has nothing to measure it by")
+    return Finding(check, rule.holds(value), show(value))
+
+
+def _nobody_pushed(domain: Domain, pushed: Sequence[PushedItem] | None) -> Finding:
+    growth = domain.quality.max_exposure_growth
+    severity = "critical" if domain.quality.pushed_items == "block" else "warning"
+    says = f"no item's top-{K} exposure grows more than {growth:g} times by new accounts"
+    check = Check(FIGURES, says, NoRows(""), severity)
+    if pushed is None:
+        return Finding(check, True, "no live set to compare with")
+    told = "; ".join(item.describe() for item in pushed[:NAMED])
+    rest = f"; and {len(pushed) - NAMED} more" if len(pushed) > NAMED else ""
+    return Finding(check, not pushed, f"{told}{rest}" if pushed else "0")
