@@ -385,7 +385,7 @@ _TABLES = (
         "properties",
         "property of the lake",
         _columns(
-            ("name", "VARCHAR", "'domain': the domain whose rows the lake holds"),
+            ("name", "VARCHAR", "'domain': whose rows the lake holds; 'published_set': what the newest nightly published"),
             ("value", "VARCHAR", "its value"),
         ),
     ),

@@ -21,6 +21,8 @@ from include.runs.run import Run, metered
 from include.settings import utc_now
 
 log = logging.getLogger(__name__)
+# Property of the lake: the set that the newest nightly published.
+SET = "published_set"
 
 
 def publish(run: Run) -> None:
@@ -30,7 +32,9 @@ def publish(run: Run) -> None:
     """
     with metered(run, "publish") as meter, open_lake(run.settings) as lake:
         features: dict[str, list[str]] = run.recorded("build_features")["files"]
-        if _is_published(lake, features):
+        # A set is known by its features, whose files every build names anew.
+        set_name = "/".join(features["user_items"][0].split("/")[-3:])
+        if _is_published(lake, set_name):
             log.info("this set is published already")
             return
         trained = run.recorded("train")
@@ -51,6 +55,7 @@ def publish(run: Run) -> None:
             replace_set(con, staged_relations(run.parquet), publication)
             for table, files in features.items():
                 adopt_files(con, f"features.{table}", files)
+            _remember_set(con, set_name)
             caught_up = catch_up(lake, run.domain, recommender, publication, began["as_of"])
             if caught_up.users:
                 log.info("listed %d users again for what came since the cut-off", caught_up.users)
@@ -70,9 +75,13 @@ def publish(run: Run) -> None:
         meter.values = {"publication_id": publication.publication_id}
 
 
-def _is_published(lake: Lake, features: dict[str, list[str]]) -> bool:
-    live = {data for data, _ in lake.files("features.user_items")}
-    return bool(live & set(features["user_items"]))
+def _is_published(lake: Lake, set_name: str) -> bool:
+    return bool(lake.value("select value from ops.properties where name = ?", [SET]) == set_name)
+
+
+def _remember_set(con: duckdb.DuckDBPyConnection, set_name: str) -> None:
+    con.execute("delete from ops.properties where name = ?", [SET])
+    con.execute("insert into ops.properties values (?, ?)", [SET, set_name])
 
 
 def _write_model_version(

@@ -11,7 +11,8 @@ from include.lake.lake import Lake
 from include.publish.publish import Publication
 from include.recommender.model import Recommender
 from include.refresh.audit import check_touched
-from include.refresh.pairs import add_events
+from include.refresh.pairs import add_events, load_pairs
+from include.refresh.relist import USERS as RELISTED
 from include.refresh.relist import Relisted, find_relisted, relist
 
 EVENTS = "caught_up_events"
@@ -36,6 +37,7 @@ def catch_up(
     users, items = find_relisted(con, EVENTS, CHANGED, USERS)
     if not users and not items:
         return Relisted(0, 0, 0)
+    load_pairs(con, RELISTED)
     if newest and newest[0]:
         add_events(con, EVENTS, domain.events, as_of)
     done = relist(con, recommender, domain, publication, as_of)

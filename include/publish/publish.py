@@ -127,8 +127,8 @@ def _insert(con: duckdb.DuckDBPyConnection, name: str, relation: str, publicatio
     values = ", ".join(
         f"?::{'timestamp' if column == 'generated_at' else 'varchar'} as {column}" for column in given
     )
-    # Sorted, so that one user's rows lie together and a reader skips all other row groups.
+    # Rows come sorted, so that one user's lie together and a reader skips all other row groups.
     con.execute(
-        f"insert into {table.path} by name select *, {values} from {relation} order by 1, 2",
+        f"insert into {table.path} by name select *, {values} from {relation}",
         [added[column] for column in given],
     )

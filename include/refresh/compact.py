@@ -13,8 +13,10 @@ from include.lake.lock import writer_lock
 log = logging.getLogger(__name__)
 # A read may open every file of its table, 3 ms each, and a tick adds one: by then a read takes 0.1 s longer.
 EVERY_PUBLICATIONS = 32
-# What every tick adds files to. Not features.user_items: by its files a nightly knows what it published.
+# What every tick adds files to.
 TABLES = (
+    "raw.events",
+    "features.user_items",
     "serving.recommendations",
     "serving.candidate_lists",
     "serving.publications",

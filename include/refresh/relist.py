@@ -22,6 +22,7 @@ from include.publish.tables import candidate_rows, popular_rows, recommendation_
 from include.recommender.lists import concatenate_lists
 from include.recommender.model import Recommender
 from include.recommender.neighbours import popular_items, similar_items
+from include.refresh.pairs import PAIRS
 
 # Temporary tables that hold what has to be listed again.
 USERS = "relisted_users"
@@ -66,7 +67,7 @@ def relist(
     as_of: datetime,
     current: Recommender | None = None,
 ) -> Relisted:
-    """List again whoever ``find_relisted`` found, from features.user_items, with the catalogue of as_of.
+    """List again whoever ``find_relisted`` found, from PAIRS, with the catalogue of as_of.
 
     current: the recommender over that catalogue, where the caller has it already.
     """
@@ -78,7 +79,7 @@ def relist(
     changed = _ids(con, f"select item_id from {ITEMS} order by item_id")
     rows = 0
     if len(user_ids):
-        histories = load_histories(con, domain, user_ids, current, as_of)
+        histories = load_histories(con, domain, user_ids, current, as_of, PAIRS)
         lists = concatenate_lists(list(list_users(current, domain, histories)))
         listed = recommendation_rows(current, user_ids, lists)
         rows = int(listed.num_rows)

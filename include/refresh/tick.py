@@ -22,7 +22,8 @@ from include.recommender.model import Recommender
 from include.refresh.audit import check_touched
 from include.refresh.catalogue import current_model
 from include.refresh.champion import Champion, find_champion
-from include.refresh.pairs import add_events
+from include.refresh.pairs import add_events, load_pairs
+from include.refresh.relist import USERS as RELISTED
 from include.refresh.relist import Relisted, find_relisted, relist
 from include.refresh.source import BatchSource
 from include.texts.embed import embed_items
@@ -122,6 +123,7 @@ def _publish(
     users, items = find_relisted(con, EVENTS, CHANGED, USERS)
     if not users and not items:
         return Relisted(0, 0, 0), None
+    load_pairs(con, RELISTED)
     add_events(con, EVENTS, domain.events, as_of)
     publication = open_publication(
         con,
