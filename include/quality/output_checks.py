@@ -26,7 +26,13 @@ def output_checks(domain: Domain, *, as_of: datetime, whole: bool = True) -> tup
     """as_of: items must be available then.  whole: the set replaces all that is live; else touched users."""
     checks = (*_list_checks(domain, as_of), *_candidate_checks())
     if whole:
-        checks = (*checks, *_similar_checks(), *_popular_checks(domain, as_of), *_set_checks(domain))
+        checks = (
+            *checks,
+            *_repeat_checks(),
+            *_similar_checks(),
+            *_popular_checks(domain, as_of),
+            *_set_checks(domain),
+        )
     return checks
 
 
@@ -67,11 +73,6 @@ def _candidate_checks() -> tuple[Check, ...]:
         Check(table, "a user has a source once", Unique(("user_id", "source"))),
         Check(
             table,
-            "a source brings an item once",
-            NoRows("select * from {batch} where len(list_distinct(item_ids)) <> len(item_ids)"),
-        ),
-        Check(
-            table,
             "every item has its score",
             NoRows("select * from {batch} where len(item_ids) <> len(source_scores)"),
         ),
@@ -87,6 +88,17 @@ def _candidate_checks() -> tuple[Check, ...]:
                 "select item_id from (select distinct unnest(item_ids) as item_id from {batch})"
                 " anti join gate_items using (item_id)"
             ),
+        ),
+    )
+
+
+def _repeat_checks() -> tuple[Check, ...]:
+    """Of a whole set alone: a quarter of a second for the lists of a thousand users."""
+    return (
+        Check(
+            "candidate_lists",
+            "a source brings an item once",
+            NoRows("select * from {batch} where len(list_distinct(item_ids)) <> len(item_ids)"),
         ),
     )
 
