@@ -17,6 +17,7 @@ from include.ranking.features import ItemStatistics
 from include.ranking.ranker import Ranker
 from include.recommender.config import ModelConfig
 from include.recommender.model import FitReport, Recommender
+from include.recommender.newcomers import thin_newcomers
 from include.recommender.training import TrainingData
 from include.retrieval.popular import popularity
 from include.retrieval.registry import FALLBACK, SOURCES
@@ -167,10 +168,9 @@ def choose(
             quiet = Notes(log.debug)
             sources = fit_sources(split.train, config, chosen, seed, quiet)
             inner.append(_assemble(split.train, config, sources, {}, None, quiet))
-        if len({tuple(model.sources) for model in inner}) > 1:
-            raise DataError(
-                f"fit: the splits carry different sources: {[model.source_names for model in inner]}"
-            )
+        # An older window may be too short for a source (trending): only those like the newest judge a blend.
+        alike = [at for at, model in enumerate(inner) if model.source_names == inner[0].source_names]
+        splits, inner = [splits[at] for at in alike], [inner[at] for at in alike]
         pool = join_pools([pool_candidates(model, split) for model, split in zip(inner, splits, strict=True)])
         source_names = inner[0].source_names
         for position, name in enumerate(source_names):
@@ -204,6 +204,7 @@ def fit_sources(
 ) -> dict[str, Source]:
     """Fit each configured source; why one could not run goes into notes.left_out."""
     sources: dict[str, Source] = {}
+    training = thin_newcomers(training)
     for name in wanted_sources(config):
         source_type, params_type = SOURCES[name]
         try:
