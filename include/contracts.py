@@ -356,7 +356,7 @@ _TABLES = (
             ("settings", "VARCHAR", "JSON: source -> settings"),
             ("ndcg", "DOUBLE", "nDCG@10 of the tuned blend with these settings on the inner splits"),
             ("ndcg_champion", "DOUBLE", "the same with the champion's settings; null without a champion"),
-            ("users", "BIGINT", "users that both are means over"),
+            ("users", "BIGINT", "judged users of the inner splits"),
             ("status", "VARCHAR", "open, taken, refused or outdated"),
             ("decided_at", "TIMESTAMP", "when it ceased to be open"),
             ("decided_by", "VARCHAR", "run that decided: a nightly, or the tuning run itself"),

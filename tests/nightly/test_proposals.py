@@ -177,6 +177,11 @@ def test_a_changed_domain_file_searches_for_itself(night: Run) -> None:
     assert "proposal" not in {row[0] for row in judged["evaluations"]}
 
 
+def test_a_first_nightly_searches_for_itself(night: Run) -> None:
+    judged = evaluate_model(night, training(), None, [proposed(night, "p1", BAD)])
+    assert judged["proposals"] == [] and judged["notes"] == ["no champion to compare with"]
+
+
 def insert(lake: Lake, name: str, made_at: datetime, as_of: datetime, status: str = "open") -> None:
     lake.write(
         lambda con: con.execute(
