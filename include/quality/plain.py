@@ -6,7 +6,7 @@ import duckdb
 
 from include.quality.relations import PREFIX
 from include.quality.report import Finding, show
-from include.quality.rules import Check
+from include.quality.rules import Check, row_condition
 
 
 def evaluate_checks(con: duckdb.DuckDBPyConnection, checks: tuple[Check, ...]) -> tuple[Finding, ...]:
@@ -14,13 +14,30 @@ def evaluate_checks(con: duckdb.DuckDBPyConnection, checks: tuple[Check, ...]) -
 
     A query that fails is a check that fails.
     """
-    measures = [check.rule.figure_sql(f"{PREFIX}{check.relation}") for check in checks]
     try:
         # As one statement: 36 checks of 100 lists took 0.04 s of processor time, and 0.15 s one by one.
-        figures = con.execute("select " + ", ".join(f"({sql})" for sql in measures)).fetchone() or ()
+        figures = con.execute(_all_figures_sql(checks)).fetchone() or ()
     except duckdb.Error:
-        return tuple(_measure(con, check, sql) for check, sql in zip(checks, measures, strict=True))
+        return tuple(_measure(con, check, _figure_sql(check)) for check in checks)
     return tuple(_finding(check, figure) for check, figure in zip(checks, figures, strict=True))
+
+
+def _figure_sql(check: Check) -> str:
+    return check.rule.figure_sql(f"{PREFIX}{check.relation}")
+
+
+def _all_figures_sql(checks: tuple[Check, ...]) -> str:
+    """One row, a column a check.  What looks at single rows is counted in one scan of their relation."""
+    columns, counts = [], dict[str, list[str]]()
+    for number, check in enumerate(checks):
+        condition = row_condition(check.rule)
+        if condition is None:
+            columns.append(f"({_figure_sql(check)})")
+        else:
+            columns.append(f"c{number}")
+            counts.setdefault(check.relation, []).append(f"count(*) filter ({condition}) as c{number}")
+    scans = [f"(select {', '.join(each)} from {PREFIX}{name})" for name, each in counts.items()]
+    return f"select {', '.join(columns)}" + (f" from {', '.join(scans)}" if scans else "")
 
 
 def _measure(con: duckdb.DuckDBPyConnection, check: Check, sql: str) -> Finding:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from include.lake.catalog import quote
 
+_ROWS_WHERE = "select * from {batch} where "
+
 
 @dataclass(frozen=True)
 class RowCount:
@@ -129,6 +131,21 @@ class Figure:
         if self.at_most is not None:
             bounds.append(f"at most {self.at_most:g}")
         return " and ".join(bounds)
+
+
+def row_condition(rule: Rule) -> str | None:
+    """What the rows that ``rule`` counts fulfil, alone; None where it compares rows."""
+    match rule:
+        case RowCount():
+            return "true"
+        case NotNull(column):
+            return f"{column} is null"
+        case Among(column, values):
+            return f"{column} not in ({', '.join(quote(value) for value in values)})"
+        case NoRows(sql) if sql.startswith(_ROWS_WHERE) and "{batch}" not in sql[len(_ROWS_WHERE) :]:
+            # The braces that a literal doubled stand for themselves.
+            return sql[len(_ROWS_WHERE) :].format()
+    return None
 
 
 Rule = RowCount | NoRows | NotNull | Unique | Among | Figure

@@ -11,7 +11,7 @@ from datetime import datetime
 import duckdb
 
 from include.config.domain import Domain
-from include.contracts import ITEM_FIELDS
+from include.contracts import ITEM_FIELDS, TABLES
 from include.ingest.batch import commit_batch
 from include.ingest.staged import BatchCounts, StagedBatch
 from include.lake.lake import Lake
@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 EVENTS = "refreshed_events"
 CHANGED = "refreshed_items"
 USERS = "refreshed_users"
-# Stands in for batches of a kind that did not come.
-_NOTHING = {"events": "raw.events", "items": "raw.items", "users": "raw.users"}
+# Temporary tables without rows, for batches of a kind that did not come: the lake's own would be looked up.
+_NOTHING = {kind: f"no_{kind}" for kind in ("events", "items", "users")}
 
 
 @dataclass(frozen=True)
@@ -151,12 +151,13 @@ def _as_of(con: duckdb.DuckDBPyConnection, domain: Domain, champion: Champion, n
 
 def _collect(con: duckdb.DuckDBPyConnection, staged: list[StagedBatch], run_id: str) -> None:
     """What the commit accepted: events, users, and items whose content is new."""
-    tables = {batch.kind: batch.accepted_table for batch in staged}
-    events = tables.get("events")
-    con.execute(f"create or replace temp table {EVENTS} as select * from {events or 'raw.events limit 0'}")
-    users = tables.get("users")
-    con.execute(f"create or replace temp table {USERS} as select user_id from {users or 'raw.users limit 0'}")
-    if "items" in tables:
+    for kind, nothing in _NOTHING.items():
+        columns = ", ".join(f'"{column.name}" {column.type}' for column in TABLES[f"raw.{kind}"].columns)
+        con.execute(f"create temp table if not exists {nothing} ({columns})")
+    tables = {**_NOTHING, **{batch.kind: batch.accepted_table for batch in staged}}
+    con.execute(f"create or replace temp table {EVENTS} as select * from {tables['events']}")
+    con.execute(f"create or replace temp table {USERS} as select user_id from {tables['users']}")
+    if tables["items"] != _NOTHING["items"]:
         con.execute(
             f"create or replace temp table {CHANGED} as"
             f" select item_id from {tables['items']} where is_new or is_changed"
@@ -168,7 +169,7 @@ def _collect(con: duckdb.DuckDBPyConnection, staged: list[StagedBatch], run_id: 
 def _check_batches(lake: Lake, domain: Domain, staged: list[StagedBatch], run_id: str, now: datetime) -> None:
     """The input gate on the rows of this batch.  Raises GateError, which rolls the transaction back."""
     ids = {batch.kind: batch.batch_id for batch in staged}
-    views = {kind: f"(select * from {table} limit 0)" for kind, table in _NOTHING.items()}
+    views = dict(_NOTHING)
     for batch in staged:
         # The batch's own columns, and the two that the commit adds.
         views[batch.kind] = (

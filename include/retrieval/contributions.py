@@ -101,7 +101,7 @@ def pair_parts(pairs: slice, history: np.ndarray, value: np.ndarray) -> Contribu
 def by_column(item_item: sp.csr_matrix | np.ndarray) -> sp.csc_matrix | np.ndarray:
     """The matrix as ``matrix_contributions`` reads it: dense where that takes little memory, which is ten
     times faster."""
-    if not sp.issparse(item_item):
+    if isinstance(item_item, np.ndarray):
         return item_item
     return item_item.toarray() if item_item.shape[0] <= DENSE_ITEMS else item_item.tocsc()
 
