@@ -339,7 +339,7 @@ _TABLES = (
             ("ndcg", "DOUBLE", "nDCG@10 of the source alone on the inner splits"),
             ("standard_error", "DOUBLE", "of that mean over users"),
             ("users", "BIGINT", "judged users"),
-            ("is_chosen", "BOOLEAN", "it is the one proposed"),
+            ("is_chosen", "BOOLEAN", "the best of its source, or tied with it and tried before"),
         ),
     ),
     Table(

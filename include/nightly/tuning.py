@@ -32,7 +32,7 @@ from include.retrieval.registry import SOURCES
 from include.retrieval.source import SourceUnavailable
 from include.runs.run import Run, metered
 from include.settings import utc_now
-from include.tuning.compare import blended_ndcg
+from include.tuning.compare import Combined, blended_ndcg, combine_settings
 from include.tuning.search import choose_trial, search_wide
 
 log = logging.getLogger(__name__)
@@ -90,27 +90,24 @@ def search(run: Run, source: str) -> None:
 
 
 def propose(run: Run) -> None:
-    """Judge the chosen settings together, beside the champion's, and enter proposal and trials in the lake.
+    """Combine the champion's settings with what was found, and enter proposal and trials in the lake.
 
-    What is no better than the champion on the inner splits is entered as refused at once. Doing it again
+    Where the champion's settings come out again, the proposal is entered as refused at once. Doing it again
     changes nothing that a nightly has decided since.
     """
     config = model_config(run.domain)
     began = run.recorded("prepare")
     with metered(run, "propose") as meter:
         splits, searched_until = read_splits(run)
-        found = {name: run.recorded(f"search_{name}") for name in wanted_sources(config)}
-        settings = {
-            name: record["trials"][record["chosen"]]["params"]
-            for name, record in found.items()
-            if record["trials"]
-        }
-        ndcg = blended_ndcg(splits, config, settings_objects(settings) or {}, SEED, log.info)
-        champion = began["champion"]
-        against = None
-        if champion is not None:
-            against = blended_ndcg(splits, config, settings_objects(champion) or {}, SEED, log.info)
-        note = why_refused(settings, ndcg, champion, against)
+        searched = {name: run.recorded(f"search_{name}") for name in wanted_sources(config)}
+        found = settings_objects(best_settings(searched)) or {}
+        champion = settings_objects(began["champion"])
+        if champion is not None:  # what it went without is fitted with its defaults
+            champion = {name: SOURCES[name][1]() for name in found} | champion
+        combined = combine_settings(
+            found, champion, lambda params: blended_ndcg(splits, config, params, SEED, log.debug), log.info
+        )
+        note = why_refused(combined, found, champion)
         proposal = {
             "proposal_id": _name(run, began["as_of"]),
             "made_at": utc_now(),
@@ -118,9 +115,9 @@ def propose(run: Run) -> None:
             "searched_until": searched_until,
             "run_id": run.run_id,
             "model_config": config_hash(config),
-            "settings": as_json(settings),
-            "ndcg": ndcg,
-            "ndcg_champion": against,
+            "settings": as_json({name: asdict(params) for name, params in combined.settings.items()}),
+            "ndcg": combined.ndcg,
+            "ndcg_champion": combined.champion,
             "users": sum(len(split.users) for split in splits),
             "status": REFUSED if note else OPEN,
             "decided_at": utc_now() if note else None,
@@ -128,16 +125,33 @@ def propose(run: Run) -> None:
             "note": note,
         }
         log.info("proposal %s", as_json(proposal))
-        meter.rows_in, meter.rows_out = sum(len(record["trials"]) for record in found.values()), 1
+        meter.rows_in, meter.rows_out = sum(len(record["trials"]) for record in searched.values()), 1
         meter.values = {name: proposal[name] for name in ("proposal_id", "ndcg", "ndcg_champion", "status")}
 
     def work(con: duckdb.DuckDBPyConnection) -> None:
         _enter_proposal(con, proposal)
-        _enter_trials(con, run, began["as_of"], found)
+        _enter_trials(con, run, began["as_of"], searched)
         write_stages(con, run)
 
     with open_lake(run.settings) as lake:
         lake.write(work, run_id=run.run_id, message="proposal of tune_models")
+
+
+def best_settings(searched: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Source -> chosen params as JSON, those first that gain most over what was tried first.
+
+    searched: source -> what `search` recorded; a source that could not run has no trials.
+    """
+    able = {name: record for name, record in searched.items() if record["trials"]}
+
+    def gain(name: str) -> float:
+        trials = able[name]["trials"]
+        return trials[able[name]["chosen"]]["ndcg"] - trials[0]["ndcg"]
+
+    return {
+        name: able[name]["trials"][able[name]["chosen"]]["params"]
+        for name in sorted(able, key=gain, reverse=True)
+    }
 
 
 def read_splits(run: Run) -> tuple[list[Split], datetime]:
@@ -172,21 +186,17 @@ def _champion_settings(lake: Lake, run: Run) -> dict[str, Any] | None:
 
 
 def why_refused(
-    settings: Mapping[str, Any], ndcg: float, champion: Mapping[str, Any] | None, against: float | None
+    combined: Combined, found: Mapping[str, Any], champion: Mapping[str, Any] | None
 ) -> str | None:
-    """Why settings are not worth a nightly's judgement; None where they are.
-
-    settings, champion: source -> params as JSON.  ndcg, against: of their blends on the inner splits.
-    """
-    if champion is None or against is None:
+    """Why settings are not worth a nightly's judgement; None where they are.  Settings: source -> params."""
+    if champion is None or combined.settings != champion:
         return None
-    # What the champion went without is fitted with its defaults.
-    before = {name: champion.get(name, asdict(SOURCES[name][1]())) for name in settings}
-    if settings == before:
+    better = [name for name, params in found.items() if params != champion[name]]
+    if not better:
         return "the champion's settings again: nothing tried is better by more than luck"
-    if ndcg <= against:
-        return f"not better on the inner splits: nDCG@10 {ndcg:.4f} against {against:.4f}"
-    return None
+    return (
+        f"the champion's settings again: what does better alone ({', '.join(better)}) makes no better blend"
+    )
 
 
 def _name(run: Run, as_of: datetime) -> str:

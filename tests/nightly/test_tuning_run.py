@@ -24,6 +24,7 @@ from include.retrieval.item_to_item import ItemToItemParams
 from include.retrieval.popular import PopularParams
 from include.runs.run import Run
 from include.settings import load_settings
+from include.tuning.compare import Combined
 from tests.support.nightly import land
 from tests.support.run_stage import run_stage
 from tests.support.taste import tasteful_rows
@@ -59,8 +60,7 @@ def lake_run(tmp_path: Path) -> Run:
 @pytest.fixture
 def champion(lake_run: Run) -> Run:
     """A published nightly with bad settings."""
-    for stage in ("build_features", "embed_texts"):
-        run_stage(lake_run, stage)
+    run_stage(lake_run, "build_features")
     model = fit_recommender(stages.read_training(lake_run), model_config(lake_run.domain), SEED, params=BAD)
     save_recommender(model, judged_model(lake_run))
     lake_run.record("evaluate", {"evaluations": [], "split_at": None, "refusals": [], "notes": []})
@@ -75,12 +75,17 @@ def publish(run: Run) -> None:
 
 
 def night(run: Run, run_id: str) -> Run:
-    """A whole nightly."""
+    """A whole nightly; texts are not asked for."""
     made = replace(run, run_id=run_id)
-    for stage in ("ingest", "build_features", "embed_texts", "evaluate"):
-        run_stage(made, stage)
-    publish(made)
+    stages.ingest(made, None, None)
+    from_features(made)
     return made
+
+
+def from_features(run: Run) -> None:
+    for stage in ("build_features", "evaluate"):
+        run_stage(run, stage)
+    publish(run)
 
 
 def tune(run: Run, run_id: str = "tune") -> Run:
@@ -135,15 +140,15 @@ def test_proposals_go_all_the_way_and_reruns_change_nothing(champion: Run, lake:
     told = f'<p class="good">Proposal {proposal_id(lake, "tune")} was taken: {taken[0][4]}.</p>'
     assert told in page(lake, taking)
 
-    night(champion, "night")
+    from_features(taking)
     assert live(lake) == after and lake.rows(decided) == taken
     tuning.propose(replace(champion, run_id="tune"))
     assert lake.rows(decided) == taken, "what is proposed again is not open again"
 
     tune(champion, "later")
-    assert lake.rows("select status, decided_by, note from ops.proposals where run_id = 'later'") == [
-        ("refused", "later", "the champion's settings again: nothing tried is better by more than luck")
-    ]
+    later = "select status, decided_by, note from ops.proposals where run_id = 'later'"
+    (refused,) = lake.rows(later)
+    assert refused[:2] == ("refused", "later") and refused[2].startswith("the champion's settings again: ")
     reopen_with(lake, "later", {name: asdict(params) for name, params in BAD.items()})
     refusing = night(champion, "next")
     assert live(lake) == after
@@ -208,16 +213,26 @@ def test_the_search_never_sees_what_the_nightly_judges_by(lake_run: Run) -> None
 
 
 def test_why_a_proposal_is_no_proposal() -> None:
-    """What the champion went without has its defaults."""
-    popular = {"popular": asdict(PopularParams())}
-    other = {"popular": asdict(PopularParams(half_life_days=7))}
-    again = "the champion's settings again: nothing tried is better by more than luck"
-    assert tuning.why_refused(popular, 0.3, None, None) is None
-    assert tuning.why_refused(popular, 0.3, popular, 0.2) == again
-    assert tuning.why_refused(popular, 0.3, {}, 0.2) == again
-    assert tuning.why_refused(other, 0.3, popular, 0.2) is None
-    worse = tuning.why_refused(other, 0.2, popular, 0.2)
-    assert worse == "not better on the inner splits: nDCG@10 0.2000 against 0.2000"
+    champion = {"popular": PopularParams(), "item_to_item": ItemToItemParams()}
+    other = champion | {"popular": PopularParams(half_life_days=7)}
+    assert tuning.why_refused(Combined(other, 0.3, 0.2), other, champion) is None
+    assert tuning.why_refused(Combined(other, 0.3, None), other, None) is None
+    again = "the champion's settings again: "
+    kept = Combined(champion, 0.2, 0.2)
+    nothing = "nothing tried is better by more than luck"
+    assert tuning.why_refused(kept, champion, champion) == again + nothing
+    alone = "what does better alone (popular) makes no better blend"
+    assert tuning.why_refused(kept, other, champion) == again + alone
+
+
+def test_what_gains_most_alone_comes_first() -> None:
+    """a gains 0.1 over what was tried first, b 0.2; c could not run."""
+    searched = {
+        "a": {"trials": [{"ndcg": 0.3, "params": 1}, {"ndcg": 0.4, "params": 2}], "chosen": 1},
+        "b": {"trials": [{"ndcg": 0.1, "params": 3}, {"ndcg": 0.3, "params": 4}], "chosen": 1},
+        "c": {"trials": [], "chosen": None},
+    }
+    assert list(tuning.best_settings(searched).items()) == [("b", 4), ("a", 2)]
 
 
 def test_a_domain_that_wants_no_search_has_nothing_to_prepare(lake_run: Run) -> None:

@@ -14,7 +14,7 @@ from include.retrieval.ease import EaseParams
 from include.retrieval.item_to_item import ItemToItemParams
 from include.retrieval.popular import PopularParams
 from include.retrieval.registry import SOURCES
-from include.tuning.compare import blended_ndcg
+from include.tuning.compare import Combined, blended_ndcg, combine_settings
 from include.tuning.grids import DEAR_ITEMS, grid_for, neighbours_of, wide_grid_for
 from include.tuning.search import MAX_STEPS, Trial, choose_trial, search_wide
 from tests.support.taste import tasteful_training
@@ -106,3 +106,21 @@ def test_better_settings_of_a_source_make_a_better_blend(splits) -> None:
 
     assert worth(100) > worth(1) + 0.2
     assert worth(100) == worth(100)
+
+
+def test_settings_are_combined_one_source_after_the_other() -> None:
+    """Both gain alone; with the first the second says nothing new and costs."""
+    worths = {"a b": 0.20, "A b": 0.24, "A B": 0.23, "a B": 0.22}
+
+    def worth(settings: dict[str, str]) -> float:
+        return worths[" ".join(settings[name] for name in ("one", "two"))]
+
+    champion = {"one": "a", "two": "b"}
+    found = {"one": "A", "two": "B"}
+    assert combine_settings(found, champion, worth, print) == Combined({"one": "A", "two": "b"}, 0.24, 0.20)
+    backwards = {"two": "B", "one": "A"}
+    both = Combined({"one": "A", "two": "B"}, 0.23, 0.20)
+    assert combine_settings(backwards, champion, worth, print) == both, "the order decides"
+    best = {"one": "A", "two": "b"}
+    assert combine_settings(found, best, worth, print) == Combined(best, 0.24, 0.24)
+    assert combine_settings(found, None, worth, print) == Combined(found, 0.23, None)
