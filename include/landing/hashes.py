@@ -6,8 +6,8 @@ Only a cache: the ledger in the lake says what was ingested. Losing it costs one
 from __future__ import annotations
 
 import hashlib
-import json
-import os
+import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 CHUNK_BYTES = 1 << 20
@@ -23,35 +23,51 @@ def hash_file(path: Path) -> str:
 
 
 class HashCache:
-    """Hashes by path, valid while size and time of change stay the same."""
+    """Hashes by path, valid while size and time of change stay the same.
+
+    A row a file, so that the cost is that of the files asked for, not of all that ever landed. A cache that
+    cannot be read or written only costs time.
+    """
 
     def __init__(self, file: Path) -> None:
-        self._file = file
-        self._known: dict[str, list[object]] = {}
-        self._changed = False
+        file.parent.mkdir(parents=True, exist_ok=True)
         try:
-            loaded = json.loads(file.read_text(encoding="utf-8"))
-            self._known = loaded if isinstance(loaded, dict) else {}
-        except (OSError, ValueError):
-            pass  # not there, or cut off by a crash: hash again
+            self._con = _open(file)
+        except sqlite3.DatabaseError:
+            file.unlink(missing_ok=True)
+            self._con = _open(file)
 
     def get(self, path: Path, size: int, modified_ns: int) -> str:
-        entry = self._known.get(str(path))
-        if entry is not None and entry[:2] == [size, modified_ns]:
-            return str(entry[2])
+        row = self._con.execute(
+            "select hash from hashes where path = ? and size = ? and modified_ns = ?",
+            (str(path), size, modified_ns),
+        ).fetchone()
+        if row is not None:
+            return str(row[0])
         content_hash = hash_file(path)
         self.put(path, size, modified_ns, content_hash)
         return content_hash
 
     def put(self, path: Path, size: int, modified_ns: int, content_hash: str) -> None:
-        self._known[str(path)] = [size, modified_ns, content_hash]
-        self._changed = True
+        with suppress(sqlite3.OperationalError):
+            self._con.execute(
+                "insert or replace into hashes values (?, ?, ?, ?)",
+                (str(path), size, modified_ns, content_hash),
+            )
 
     def save(self) -> None:
-        if not self._changed:
-            return
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        partial = self._file.with_suffix(f".{os.getpid()}.tmp")
-        partial.write_text(json.dumps(self._known), encoding="utf-8")
-        partial.replace(self._file)
-        self._changed = False
+        """Keep what was put, and close."""
+        with suppress(sqlite3.OperationalError):
+            self._con.commit()
+        self._con.close()
+
+
+def _open(file: Path) -> sqlite3.Connection:
+    con = sqlite3.connect(file, timeout=5)
+    # Nothing is lost that cannot be hashed again.
+    con.execute("pragma synchronous = off")
+    con.execute(
+        "create table if not exists hashes"
+        " (path text primary key, size integer, modified_ns integer, hash text) without rowid"
+    )
+    return con
