@@ -64,16 +64,58 @@ def test_a_hundred_kills_change_nothing(settings: Settings, published_home: tupl
     _finish(settings)
     killed = _state(settings)
 
-    home, published = published_home
-    shutil.rmtree(home)
-    shutil.copytree(published, home)
-    for n, rows in enumerate(files):
-        land(settings, "events", f"{n:03}.jsonl", rows)
+    _start_over(settings, published_home, files)
     _finish(settings)
     left_alone = _state(settings)
     for table, rows in left_alone.items():
         assert killed[table] == rows, table
     assert len(left_alone["serving.publications"]) == FILES + 1
+
+
+WRITES = ("begin", "commit", "insert", "delete", "update", "call")
+
+
+def test_a_kill_after_any_statement_that_writes_changes_nothing(
+    settings: Settings, published_home: tuple[Path, Path], tmp_path: Path
+) -> None:
+    rng = random.Random(4)
+    trace = tmp_path / "statements.txt"
+    rows = _events(rng, 0)
+    land(settings, "events", "000.jsonl", rows)
+    child = start_refresh(settings.home, settings.config, NOW, statements=trace)
+    child.join(GIVE_UP_SECONDS)
+    assert child.exitcode == 0
+    statements = trace.read_text().splitlines()
+    first = statements.index("begin")
+    points = [
+        number
+        for number, sql in enumerate(statements[: statements.index("commit") + 1], start=1)
+        if number > first and sql.startswith(WRITES)
+    ]
+    assert len(points) > 15
+    files = [rows, *(_events(rng, n) for n in range(1, len(points) + 1))]
+    for n, point in enumerate(points, start=1):
+        land(settings, "events", f"{n:03}.jsonl", files[n])
+        child = start_refresh(settings.home, settings.config, NOW, die_after=point)
+        child.join(GIVE_UP_SECONDS)
+        assert child.exitcode == -signal.SIGKILL, statements[point - 1]
+        _finish(settings)
+    killed = _state(settings)
+
+    _start_over(settings, published_home, files)
+    _finish(settings)
+    for table, expected in _state(settings).items():
+        assert killed[table] == expected, table
+
+
+def _start_over(
+    settings: Settings, published_home: tuple[Path, Path], files: list[list[dict[str, object]]]
+) -> None:
+    home, published = published_home
+    shutil.rmtree(home)
+    shutil.copytree(published, home)
+    for n, rows in enumerate(files):
+        land(settings, "events", f"{n:03}.jsonl", rows)
 
 
 def _events(rng: random.Random, n: int) -> list[dict[str, object]]:
