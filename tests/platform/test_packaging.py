@@ -10,7 +10,7 @@ import pytest
 
 from bin.env import REPO
 
-TARGETS = ("demo", "test", "airflow", "nightly", "refresh", "sql", "bench", "lint")
+TARGETS = ("demo", "test", "airflow", "nightly", "refresh", "tune", "sql", "bench", "lint")
 
 
 def pins(file: str) -> dict[str, str]:
