@@ -17,14 +17,14 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 from quality_domains import read_training  # noqa: E402
 
-from include.recommender.config import ModelConfig, Tuning  # noqa: E402
+from include.recommender.config import Diversity, ModelConfig, Tuning  # noqa: E402
 from include.recommender.fit import fit_recommender  # noqa: E402
 from include.recommender.interactions import SECONDS_PER_DAY, make_interactions  # noqa: E402
 from include.recommender.recommend import recommend  # noqa: E402
 from include.recommender.training import TrainingData, make_training_data  # noqa: E402
 
 FAKE_SHARE, FILLERS, SEED = 0.01, 20, 1
-TARGET_RANKS = (20, 50, 100, 300)
+TARGET_RANKS = (20, 50, 100, 200, 300)
 
 
 def attacked(training: TrainingData, target: int) -> TrainingData:
@@ -53,9 +53,10 @@ def attacked(training: TrainingData, target: int) -> TrainingData:
     return make_training_data(ids, training.catalogue, joined, as_of=training.as_of, half_life_days=half_life)
 
 
-def exposure(training: TrainingData, n_real: int) -> np.ndarray:
+def exposure(training: TrainingData, n_real: int, reach: float) -> np.ndarray:
     """int (n_items,): real users whose top 10 shows the item, with the untuned blend."""
-    model = fit_recommender(training, ModelConfig(tuning=Tuning(enabled=False)), SEED)
+    config = ModelConfig(tuning=Tuning(enabled=False), diversity=Diversity(reach=reach))
+    model = fit_recommender(training, config, SEED)
     items = recommend(model, training.histories.block(0, n_real), 10).item_idx
     return np.bincount(items[items >= 0], minlength=training.n_items)
 
@@ -66,15 +67,16 @@ def main() -> None:
     )
     parser.add_argument("--events", type=Path, required=True)
     parser.add_argument("--items", type=Path, required=True)
+    parser.add_argument("--reach", type=float, default=0.0, help="diversity.reach of the attacked model")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     training = read_training(arguments.events, arguments.items, 180.0)
-    before = exposure(training, training.n_users)
+    before = exposure(training, training.n_users, arguments.reach)
     shown = np.argsort(-before, kind="stable")
     print("| target's rank by exposure | shown before | shown after | times |\n|---|---|---|---|")
     for rank in TARGET_RANKS:
         target = int(shown[rank])
-        after = exposure(attacked(training, target), training.n_users)[target]
+        after = exposure(attacked(training, target), training.n_users, arguments.reach)[target]
         print(f"| {rank} | {before[target]} | {after} | {after / max(before[target], 1):.2f} |", flush=True)
 
 

@@ -220,7 +220,7 @@ def fit_sources(
 
 def item_statistics(training: TrainingData) -> ItemStatistics:
     """Popularity of each item, for figures and features."""
-    histories = training.histories
+    histories = thin_newcomers(training).histories
     n_users = np.bincount(histories.weights.indices, minlength=training.n_items)
     return ItemStatistics(
         n_users.astype(np.float32),

@@ -17,7 +17,8 @@ from include.recommender.rank import rank
 from include.recommender.recommend import blend, block_rows, hide_all_but, retrieve, score_block
 from include.recommender.threads import in_threads
 
-STRENGTHS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
+# Up to four tenths: there, films and gifts have their fivefold coverage; beyond it a domain must ask.
+STRENGTHS = (0.0, 0.1, 0.2, 0.3, 0.4)
 # Share of nDCG@10 that breadth may cost. Less than half of the one per cent that is bearable, because the
 # largest strength that passes is taken, and with few judged users a loss may look smaller than it is.
 MOST_LOSS = 0.004
