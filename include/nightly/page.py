@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from include.lake.lake import Lake
+from include.nightly.health_tables import costs_table, figures_table, segments_table
+from include.nightly.list_health import SEGMENT, WITHOUT
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
@@ -54,11 +56,13 @@ def render_page(lake: Lake, run_id: str, publication_id: str) -> str:
         _bars(
             lake.rows(
                 "select subject, value, low, high from ops.evaluations"
-                " where run_id = ? and metric = 'ndcg' and k = 10 order by value desc, subject",
-                [run_id],
+                " where run_id = ? and metric = 'ndcg' and k = 10 and not starts_with(subject, ?)"
+                " and not starts_with(subject, ?) order by value desc, subject",
+                [run_id, SEGMENT, WITHOUT],
             )
         ),
         *_proposals(lake, run_id),
+        *_health(lake, run_id),
         "<h2>Which source fills the lists</h2>",
         _bars(
             [
@@ -100,6 +104,18 @@ def _proposals(lake: Lake, run_id: str) -> Iterable[str]:
         tone = ' class="good"' if status == "taken" else ""
         told = escape(f"Proposal {name} was {status}: {note}.", quote=False)
         yield f"<p{tone}>{told}</p>"
+
+
+def _health(lake: Lake, run_id: str) -> Iterable[str]:
+    """How broad and how fair the lists are, and what each rule costs; only what was measured."""
+    for title, table in (
+        ("How broad the lists are", figures_table(lake, run_id)),
+        ("Who is served how well", segments_table(lake, run_id)),
+        ("What each rule costs: nDCG@10 without it, less nDCG@10 with it", costs_table(lake, run_id)),
+    ):
+        if table.rows:
+            yield f"<h2>{title}</h2>"
+            yield _table(table.heads, table.rows)
 
 
 def _checks(lake: Lake, run_id: str) -> str:
