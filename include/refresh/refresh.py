@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import resource
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -57,6 +59,8 @@ def refresh(
             if now - quiet_since >= linger_seconds or now - began >= most_seconds:
                 break
             time.sleep(POLL_SECONDS)
+        if ticks:
+            _record(lake, run_id, ticks, time.monotonic() - began, clock())
     log.info(
         "refresh: %d ticks, %d rows in, %d lists, %.2f s",
         len(ticks),
@@ -65,6 +69,26 @@ def refresh(
         time.monotonic() - began,
     )
     return ticks
+
+
+def _record(lake: Lake, run_id: str, ticks: list[Tick], seconds: float, finished_at: datetime) -> None:
+    """What the run cost, in ops.stages beside the nightlies' stages."""
+    # Of this process, in kilobytes; macOS counts bytes.
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    row = [
+        run_id,
+        "refresh",
+        sum(tick.rows_in for tick in ticks),
+        sum(tick.rows for tick in ticks),
+        round(seconds, 3),
+        peak,
+        finished_at,
+    ]
+    lake.write(
+        lambda con: con.execute("insert into ops.stages values (?, ?, ?, ?, ?, ?, ?)", row),
+        run_id=run_id,
+        message="cost of the run",
+    )
 
 
 @contextmanager

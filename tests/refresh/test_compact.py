@@ -52,3 +52,7 @@ def test_a_refresh_run_merges_when_due(
     )
     assert told == [1] and len(ticks) == 1
     assert publications(lake) == ["nightly", "refresh"] and len(lake.files("ops.ingests")) <= before
+    [(stage, rows_in, rows_out)] = lake.rows(
+        "select stage, rows_in, rows_out from ops.stages where run_id = 'r'"
+    )
+    assert (stage, rows_in, rows_out) == ("refresh", 1, 5)
