@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import duckdb
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.contracts import TABLES
 from include.features.confidence import Confidence, event_weight_sql, user_items_sql
+from include.features.histories import epoch_seconds
+from include.recommender.histories import histories_from_events
+from include.recommender.interactions import make_interactions
 
 CUTOFF = datetime(2026, 1, 21, 12)
 CONFIDENCE = Confidence({"rating": None, "purchase": 1.0, "return": -1.0}, half_life_days=10.0)
@@ -105,3 +109,37 @@ def test_an_event_weight_of_an_unknown_type_is_zero():
         f"select {event_weight_sql(CONFIDENCE)} from (select 'view' as event_type, 3.0::double as value)"
     )
     assert found.fetchall() == [(0.0,)]
+
+
+ONE_EVENT = st.tuples(
+    st.integers(0, 2), st.integers(0, 3), st.sampled_from(["rating", "purchase", "return"]), st.floats(0, 60)
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(ONE_EVENT, min_size=1, max_size=20))
+def test_a_time_split_sums_events_as_the_lake_does(drawn):
+    """Histories of a split are summed in numpy from undecayed weights; Spark's and the lake's in SQL."""
+    weights = {"rating": 3.0, "purchase": 1.0, "return": -1.0}
+    events = make_interactions(
+        np.array([user for user, _, _, _ in drawn]),
+        np.array([item for _, item, _, _ in drawn]),
+        np.array([epoch_seconds(days_before(days)) for *_, days in drawn]),
+        np.array([weights[kind] for _, _, kind, _ in drawn]),
+    )
+    found = histories_from_events(
+        events, as_of=epoch_seconds(CUTOFF), half_life_days=CONFIDENCE.half_life_days, n_users=3, n_items=4
+    )
+    rows = pairs([(f"{user}", f"{item}", kind, days_before(days), 3.0) for user, item, kind, days in drawn])
+    stored = found.consumed.tocoo()
+    consumed = {(f"{user}", f"{item}") for user, item in zip(stored.row, stored.col, strict=True)}
+    assert consumed == set(rows)
+    liked = found.weights.tocoo()
+    by_pair = {
+        (f"{user}", f"{item}"): (weight, count)
+        for user, item, weight, count in zip(liked.row, liked.col, liked.data, found.counts, strict=True)
+    }
+    # A weight that rounds to nothing may be kept by one and not by the other.
+    for pair, (weight, count) in rows.items():
+        got, counted = by_pair.get(pair, (0.0, count))
+        assert got == pytest.approx(max(weight, 0), rel=1e-5, abs=1e-6) and counted == count
