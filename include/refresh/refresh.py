@@ -40,9 +40,7 @@ def refresh(
     """
     ticks: list[Tick] = []
     began = quiet_since = time.monotonic()
-    with open_lake(settings) as lake, open_sources(domain) as sources:
-        # A tick is some eighty small statements: a second thread costs them a third more than it saves.
-        lake.con.execute("set threads = 1")
+    with open_for_ticks(settings) as lake, open_sources(domain) as sources:
         check_domain(lake, domain)
         while True:
             drained = [
@@ -69,6 +67,13 @@ def refresh(
         time.monotonic() - began,
     )
     return ticks
+
+
+def open_for_ticks(settings: Settings) -> Lake:
+    """The lake on one thread: a tick is some eighty small statements, which cost a third more on two."""
+    lake = open_lake(settings)
+    lake.con.execute("set threads = 1")
+    return lake
 
 
 def _record(lake: Lake, run_id: str, ticks: list[Tick], seconds: float, finished_at: datetime) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from include.config.domain import load_domain
-from include.lake.lake import Lake, open_lake
+from include.lake.lake import Lake
 from include.refresh import compact
 from include.refresh import refresh as refreshing
 from include.settings import Settings, load_settings
@@ -55,13 +55,14 @@ def _refresh(
     domain = load_domain(config)
     domain = replace(domain, refresh=replace(domain.refresh, batch_rows=batch_rows))
     if statements or die_after is not None:
+        open_for_ticks = refreshing.open_for_ticks
 
         def open_counted(settings: Settings) -> Lake:
-            lake = open_lake(settings)
+            lake = open_for_ticks(settings)
             lake.con = Counted(lake.con, statements, die_after)  # type: ignore[assignment]
             return lake
 
-        refreshing.open_lake = open_counted  # type: ignore[assignment]
+        refreshing.open_for_ticks = open_counted  # type: ignore[assignment]
     refreshing.refresh(settings, domain, run_id="child", clock=lambda: now)
 
 
