@@ -6,13 +6,20 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from typing import TypeVar
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 T = TypeVar("T")
 # Finished results that may wait for the caller, for each core: bounds the memory.
 WAITING = 2
+
+
+@cache
+def _thread_pools() -> ThreadpoolController:
+    """Finding the process's BLAS among hundreds of libraries takes 50 ms."""
+    return ThreadpoolController()
 
 
 def in_threads(work: Callable[[int], T], tasks: Sequence[int]) -> Iterator[T]:
@@ -22,7 +29,7 @@ def in_threads(work: Callable[[int], T], tasks: Sequence[int]) -> Iterator[T]:
         yield from map(work, tasks)
         return
     # BLAS threads inside of these would fight for the same cores.
-    with ThreadPoolExecutor(cores) as pool, threadpool_limits(limits=1, user_api="blas"):
+    with ThreadPoolExecutor(cores) as pool, _thread_pools().limit(limits=1, user_api="blas"):
         running: deque[Future[T]] = deque()
         for task in tasks:
             running.append(pool.submit(work, task))
