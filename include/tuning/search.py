@@ -14,6 +14,7 @@ from include.evaluation.split import Split
 from include.ranking.blend import top_k
 from include.ranking.rules import allowed_items, open_items
 from include.recommender.config import ModelConfig
+from include.recommender.newcomers import thin_newcomers
 from include.retrieval.registry import SOURCES
 from include.retrieval.source import SourceUnavailable
 from include.tuning.grids import grid_for, neighbours_of, wide_grid_for
@@ -52,10 +53,13 @@ class Trial:
 
 
 def run_trial(source: str, params: Any, splits: Sequence[Split], config: ModelConfig, seed: int) -> Trial:
-    """Fit one setting on each split's train side and judge its list alone.  Raises SourceUnavailable."""
+    """Fit one setting on each split's train side, as `fit_sources` does, and judge its list alone.
+
+    Raises SourceUnavailable.
+    """
     values = []
     for split in splits:
-        fitted = SOURCES[source][0].fit(split.train, params, seed)
+        fitted = SOURCES[source][0].fit(thin_newcomers(split.train), params, seed)
         is_open = open_items(split.train.catalogue, config.rules)
         for start in range(0, len(split.users), JUDGED_AT_ONCE):
             rows = slice(start, start + JUDGED_AT_ONCE)

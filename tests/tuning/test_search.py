@@ -7,8 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from include.evaluation.split import judged_split
+from include.recommender.catalogue import make_catalogue
 from include.recommender.config import ModelConfig
 from include.recommender.fit import inner_splits
+from include.recommender.interactions import SECONDS_PER_DAY, make_interactions
+from include.recommender.training import make_training_data
 from include.retrieval.als import AlsParams
 from include.retrieval.ease import EaseParams
 from include.retrieval.item_to_item import ItemToItemParams
@@ -16,7 +20,7 @@ from include.retrieval.popular import PopularParams
 from include.retrieval.registry import SOURCES
 from include.tuning.compare import Combined, blended_ndcg, combine_settings
 from include.tuning.grids import DEAR_ITEMS, grid_for, neighbours_of, wide_grid_for
-from include.tuning.search import MAX_STEPS, Trial, choose_trial, search_wide
+from include.tuning.search import MAX_STEPS, Trial, choose_trial, run_trial, search_wide
 from tests.support.taste import tasteful_training
 
 SEED = 42
@@ -90,6 +94,23 @@ def test_a_champion_that_is_no_worse_is_kept(splits) -> None:
     nearly = replace(best, neighbours=best.neighbours - 1)
     trials = search_wide("item_to_item", splits, CONFIG, SEED, lambda _: None, start=nearly)
     assert choose_trial(trials) is trials[0]
+
+
+def test_a_trial_learns_from_what_the_fit_would_learn_from() -> None:
+    """Twelve accounts of the last day push item 30, unheard by the fit; forty others took three each."""
+    users = np.concatenate((np.repeat(np.arange(40), 3), np.arange(40, 52)))
+    items = np.concatenate((np.arange(120) % 30, np.full(12, 30)))
+    days = np.concatenate((np.tile([0, 20, 40], 40), np.full(12, 60)))
+    train = make_training_data(
+        np.arange(52).astype(str),
+        make_catalogue(np.arange(31).astype(str)),
+        make_interactions(users, items, days * SECONDS_PER_DAY),
+        as_of=60 * SECONDS_PER_DAY,
+    )
+    later = make_interactions(np.arange(40), np.full(40, 30), np.full(40, 61 * SECONDS_PER_DAY))
+    split = judged_split(train, later, CONFIG.consumed, 61 * SECONDS_PER_DAY)
+    assert len(split.users) == 40
+    assert run_trial("popular", PopularParams(half_life_days=None), [split], CONFIG, SEED).ndcg == 0.0
 
 
 def test_what_the_domain_file_sets_by_hand_is_not_searched(splits) -> None:
