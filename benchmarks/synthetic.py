@@ -25,6 +25,7 @@ USERS = 6_000
 ITEMS = 4_000
 BASE_EVENTS = 1_000_000
 DAYS = 200
+TOPICS = 40
 DOMAIN = """\
 domain: synthetic
 clock: data
@@ -75,7 +76,7 @@ def user_id(index: int) -> str:
 
 
 def _titles(items: int) -> list[str]:
-    return [f"topic{index % 40} item {index}" for index in range(items)]
+    return [f"topic{index % TOPICS} item {index}" for index in range(items)]
 
 
 def _write_items(lake: Lake, items: int) -> None:
@@ -85,23 +86,38 @@ def _write_items(lake: Lake, items: int) -> None:
     )
 
 
-def _write_events(lake: Lake, events: int, users: int, items: int, seed: int) -> None:
+@dataclass(frozen=True)
+class MadeEvents:
+    """In order of time.  user, item: positions; is_purchase: bool; second: since the first day began."""
+
+    user: np.ndarray
+    item: np.ndarray
+    is_purchase: np.ndarray
+    second: np.ndarray
+
+
+def make_events(events: int, users: int, items: int, seed: int) -> MadeEvents:
     """Users with a taste for a few topics; popularity falls as 1 / rank^0.8, activity is log-normal."""
     rng = np.random.default_rng(seed)
     activity = rng.lognormal(0, 0.6, users)
     user = rng.choice(users, events, p=activity / activity.sum())
     popularity = 1 / np.arange(1, items + 1) ** 0.8
     item = rng.choice(items, events, p=popularity / popularity.sum())
-    taste = rng.integers(0, 40, users)
+    taste = rng.integers(0, TOPICS, users)
     follows = rng.random(events) < 0.5
-    item = np.where(follows, item - item % 40 + taste[user], item) % items
+    item = np.where(follows, item - item % TOPICS + taste[user], item) % items
+    return MadeEvents(user, item, rng.random(events) < 0.1, np.sort(rng.integers(0, DAYS * 86_400, events)))
+
+
+def _write_events(lake: Lake, events: int, users: int, items: int, seed: int) -> None:
+    made = make_events(events, users, items, seed)
     rows = pa.table(
         {
             "number": np.arange(events),
-            "user_id": np.array([user_id(index) for index in range(users)])[user],
-            "item_id": np.array([item_id(index) for index in range(items)])[item],
-            "kind": rng.random(events) < 0.1,
-            "second": np.sort(rng.integers(0, DAYS * 86_400, events)),
+            "user_id": np.array([user_id(index) for index in range(users)])[made.user],
+            "item_id": np.array([item_id(index) for index in range(items)])[made.item],
+            "kind": made.is_purchase,
+            "second": made.second,
         }
     )
     _insert(

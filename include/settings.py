@@ -71,6 +71,8 @@ class Settings:
             self.models,
             self.reports,
             self.runs,
+            # A sort that does not fit in memory makes its folder below this one, and no more than that.
+            self.home / "tmp",
         ):
             folder.mkdir(parents=True, exist_ok=True)
 
