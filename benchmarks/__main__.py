@@ -1,8 +1,10 @@
 """Speed, memory and quality, reported: python -m benchmarks [nightly|training|refresh|quality]
 
-nightly: the DAG on MovieLens-100K in a new home, Airflow included; what each stage cost. training: search,
-fit and lists of a million made-up events. refresh: a tick and a read on a lake of as many. quality: the public
-benchmark (some ten minutes). Without a name: the first three.
+nightly: the DAG on MovieLens-100K in a new home, Airflow included; what each stage cost.
+training: search, fit and lists of a million made-up events.
+refresh: a tick and a read on a lake of as many.
+quality: the public benchmark (some ten minutes).
+Without a name: the first three.
 """
 
 from __future__ import annotations
