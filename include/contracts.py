@@ -187,6 +187,7 @@ _TABLES = (
             ("model_version", "VARCHAR", "see ops.model_versions"),
             ("publication_id", "VARCHAR", "see serving.publications"),
             ("generated_at", "TIMESTAMP", "as_of of the run that made the list"),
+            ("share", "FLOAT", "the source's part of what all sources say for the item, 0 to 1"),
         ),
     ),
     Table(

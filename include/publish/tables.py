@@ -22,6 +22,7 @@ RECOMMENDATIONS = pa.schema(
         ("score", pa.float64()),
         ("source", _WORDS),
         ("reason", pa.string()),
+        ("share", pa.float32()),
     ]
 )
 CANDIDATE_LISTS = pa.schema(
@@ -46,6 +47,7 @@ def recommendation_rows(recommender: Recommender, user_ids: np.ndarray, lists: L
             pa.array(lists.score[row, place].astype(np.float64)),
             _words(lists.source[row, place], np.array(lists.source_names)),
             pa.array(lists.reasons[row, place], pa.string()),
+            pa.array(lists.share[row, place], pa.float32()),
         ],
         schema=RECOMMENDATIONS,
     )

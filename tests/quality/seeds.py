@@ -69,7 +69,7 @@ insert into features.user_items by name select user_id, item_id, 1.0 as weight, 
     timestamp '2026-03-01' as as_of from consumed;
 insert into features.item_pairs values ('i1', 'i2', 1, 0.5), ('i2', 'i1', 1, 0.5);
 insert into serving.recommendations select user_id, n, 'i' || (n + 2), 4.0 - n, 'als', 'because', 'm1', 'p1',
-    timestamp '2026-03-01' from listeners, range(1, 4) r (n);
+    timestamp '2026-03-01', 0.5 from listeners, range(1, 4) r (n);
 insert into serving.candidate_lists select user_id, source, ['i3', 'i4', 'i5'], [3.0, 2.0, 1.0], 'p1'
     from listeners, (values ('als'), ('text')) s (source);
 insert into serving.similar_items select 'i' || n, k, 'i' || (n + k), 1.0 / k, 'alike', 'p1'

@@ -23,6 +23,7 @@ select
     recommendations.model_version,
     recommendations.publication_id,
     recommendations.generated_at,
+    recommendations.share,
     coalesce(items.title, recommendations.item_id) as title
 from recommendations
 left join items

@@ -11,7 +11,8 @@ filled as (
     select
         recommendations.rank,
         recommendations.source,
-        count(*) as lists
+        count(*) as lists,
+        avg(recommendations.share) as mean_share
     from recommendations
     group by recommendations.rank, recommendations.source
 
@@ -21,5 +22,6 @@ select
     rank,
     source,
     lists,
-    cast(lists / sum(lists) over (partition by rank) as double) as list_share
+    cast(lists / sum(lists) over (partition by rank) as double) as list_share,
+    mean_share
 from filled

@@ -15,5 +15,6 @@ select
     reason,
     model_version,
     publication_id,
-    generated_at
+    generated_at,
+    share
 from source
