@@ -16,37 +16,16 @@ Runbook: docs/operations.md.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pendulum
-from airflow.sdk import (
-    ExceptionRetryPolicy,
-    Param,
-    RetryAction,
-    RetryRule,
-    TaskGroup,
-    dag,
-    get_current_context,
-    task,
-)
+from airflow.sdk import TaskGroup, dag, get_current_context, task
 
 from include.assets import EVENTS, FEATURES, MARTS, RECOMMENDATIONS
+from plugins.dag_defaults import cut_off_param, domain_param, no_retry_of_refusals, this_run
 from plugins.lake_dbt import LakeDbtBuildOperator
 
-if TYPE_CHECKING:
-    from include.runs.run import Run
-
-# What is wrong with data, settings or models is as wrong a minute later; the rest may be a passing fault.
-REFUSALS = ["ConfigError", "DataError", "GateError", "ModelError"]
 STAGING = ["path:models/staging", "path:models/intermediate"]
 MART_MODELS = ["path:models/marts"]
-
-
-def this_run() -> Run:
-    from include.nightly.stages import open_run
-
-    context = get_current_context()
-    return open_run(context["run_id"], context["params"]["domain"])
 
 
 @task(outlets=[EVENTS])
@@ -129,16 +108,14 @@ def report() -> None:
     tags=["nightjar"],
     doc_md=__doc__,
     params={
-        "as_of": Param(None, type=["null", "string"], format="date-time", title="Cut-off (UTC)"),
-        "domain": Param(None, type=["null", "string"], pattern="^[A-Za-z0-9_-]{1,40}$", title="Domain file"),
+        "as_of": cut_off_param(),
+        "domain": domain_param(),
     },
     default_args={
         "retries": 2,
         "retry_delay": timedelta(seconds=10),
         "execution_timeout": timedelta(hours=2),
-        "retry_policy": ExceptionRetryPolicy(
-            [RetryRule([f"include.errors.{name}" for name in REFUSALS], RetryAction.FAIL, reason="refused")]
-        ),
+        "retry_policy": no_retry_of_refusals(),
     },
 )
 def nightly_recommendations() -> None:

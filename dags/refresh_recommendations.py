@@ -23,10 +23,7 @@ from airflow.sdk import (
     AssetOrTimeSchedule,
     AssetWatcher,
     CronTriggerTimetable,
-    ExceptionRetryPolicy,
     Param,
-    RetryAction,
-    RetryRule,
     dag,
     get_current_context,
     task,
@@ -34,10 +31,9 @@ from airflow.sdk import (
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.assets import EVENTS, RECOMMENDATIONS
+from plugins.dag_defaults import domain_param, no_retry_of_refusals
 from plugins.landing_watch import LandingTrigger, TopicTrigger
 
-# What is wrong with data, settings or models is as wrong a minute later; the rest may be a passing fault.
-REFUSALS = ["ConfigError", "DataError", "GateError", "ModelError"]
 LANDING = Asset(
     name="landing",
     uri="nightjar://landing",
@@ -83,16 +79,14 @@ def tick() -> dict[str, int]:
     tags=["nightjar"],
     doc_md=__doc__,
     params={
-        "domain": Param(None, type=["null", "string"], pattern="^[A-Za-z0-9_-]{1,40}$", title="Domain file"),
+        "domain": domain_param(),
         "linger_seconds": Param(20, type="number", minimum=0, maximum=600, title="Wait for more (s)"),
     },
     default_args={
         "retries": 2,
         "retry_delay": timedelta(seconds=10),
         "execution_timeout": timedelta(minutes=30),
-        "retry_policy": ExceptionRetryPolicy(
-            [RetryRule([f"include.errors.{name}" for name in REFUSALS], RetryAction.FAIL, reason="refused")]
-        ),
+        "retry_policy": no_retry_of_refusals(),
     },
 )
 def refresh_recommendations() -> None:

@@ -17,32 +17,12 @@ How it works: docs/models.md.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pendulum
-from airflow.sdk import (
-    ExceptionRetryPolicy,
-    Param,
-    RetryAction,
-    RetryRule,
-    dag,
-    get_current_context,
-    task,
-)
+from airflow.sdk import dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-if TYPE_CHECKING:
-    from include.runs.run import Run
-
-# What is wrong with data, settings or models is as wrong a minute later; the rest may be a passing fault.
-REFUSALS = ["ConfigError", "DataError", "GateError", "ModelError"]
-
-
-def this_run() -> Run:
-    from include.nightly.stages import open_run
-
-    context = get_current_context()
-    return open_run(context["run_id"], context["params"]["domain"])
+from plugins.dag_defaults import cut_off_param, domain_param, no_retry_of_refusals, this_run
 
 
 @task
@@ -81,16 +61,14 @@ def propose() -> None:
     tags=["nightjar"],
     doc_md=__doc__,
     params={
-        "as_of": Param(None, type=["null", "string"], format="date-time", title="Cut-off (UTC)"),
-        "domain": Param(None, type=["null", "string"], pattern="^[A-Za-z0-9_-]{1,40}$", title="Domain file"),
+        "as_of": cut_off_param(),
+        "domain": domain_param(),
     },
     default_args={
         "retries": 2,
         "retry_delay": timedelta(seconds=10),
         "execution_timeout": timedelta(hours=4),
-        "retry_policy": ExceptionRetryPolicy(
-            [RetryRule([f"include.errors.{name}" for name in REFUSALS], RetryAction.FAIL, reason="refused")]
-        ),
+        "retry_policy": no_retry_of_refusals(),
     },
 )
 def tune_models() -> None:

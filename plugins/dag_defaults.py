@@ -1,0 +1,33 @@
+"""What the DAGs have in common: the run at hand, what is not retried, and the form of their params."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule, get_current_context
+
+if TYPE_CHECKING:
+    from include.runs.run import Run
+
+# What is wrong with data, settings or models is as wrong a minute later; the rest may be a passing fault.
+REFUSALS = tuple(f"include.errors.{name}" for name in ("ConfigError", "DataError", "GateError", "ModelError"))
+
+
+def no_retry_of_refusals() -> ExceptionRetryPolicy:
+    return ExceptionRetryPolicy([RetryRule(list(REFUSALS), RetryAction.FAIL, reason="refused")])
+
+
+def domain_param() -> Param:
+    return Param(None, type=["null", "string"], pattern="^[A-Za-z0-9_-]{1,40}$", title="Domain file")
+
+
+def cut_off_param() -> Param:
+    return Param(None, type=["null", "string"], format="date-time", title="Cut-off (UTC)")
+
+
+def this_run() -> Run:
+    """The run of the task that calls, its domain file checked whole."""
+    from include.nightly.stages import open_run
+
+    context = get_current_context()
+    return open_run(context["run_id"], context["params"]["domain"])
