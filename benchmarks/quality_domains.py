@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from include.evaluation.bootstrap import bootstrap_interval
 from include.evaluation.evaluate import Evaluation, evaluate_lists
+from include.evaluation.published import published_health
 from include.evaluation.split import Split, time_split
 from include.recommender.catalogue import make_catalogue
 from include.recommender.config import Diversity, ModelConfig, consumed_from_value
@@ -28,8 +29,10 @@ from include.recommender.interactions import make_interactions
 from include.recommender.model import Recommender
 from include.recommender.recommend import recommend
 from include.recommender.training import TrainingData, make_training_data
+from include.tuning.reach import with_reach
 
 BEST_SINGLE_OF = ("als", "ease", "item_to_item", "popular")
+REACHES = (0.0, 0.2, 0.4, 0.6, 1.0)
 SEED = 1
 
 
@@ -70,7 +73,7 @@ def only(model: Recommender, name: str) -> Recommender:
     weights = {other: 1.0 if other == name else 0.0 for other in model.weights}
     if name != "popular":
         weights["popular"] = 1e-6
-    return replace(model, weights=weights, ranker=None)
+    return replace(model, weights=weights, ranker=None, lifts=None)
 
 
 def line(name: str, evaluation: Evaluation) -> str:
@@ -83,6 +86,23 @@ def line(name: str, evaluation: Evaluation) -> str:
         f"| {figures['coverage@10']:.3f} | {figures['gini@10']:.3f} "
         f"| {figures['lists_beyond_head@10']:.3f} |"
     )
+
+
+def print_reach(model: Recommender, split: Split) -> None:
+    """What each reach costs, and what the lists of everyone, not only of who can judge, then cover."""
+    print("| reach | nDCG@10 | change | coverage@10, everyone | of popularity's |\n|---|---|---|---|---|")
+    base = judge(replace(model, lifts=None), split).figures["ndcg@10"]
+    for reach in sorted({*REACHES, model.reach}):
+        lifted = with_reach(model, split.train.histories, reach, SEED)
+        found = judge(lifted, split).figures["ndcg@10"]
+        lists = recommend(lifted, split.train.histories, 10).item_idx
+        figures = published_health(lists, lifted, split.train.histories)
+        print(
+            f"| {reach:g}{' (chosen)' if reach == model.reach else ''} | {found:.4f} "
+            f"| {found / base - 1:+.1%} | {figures['coverage@10']:.3f} "
+            f"| {figures['coverage_vs_popularity@10']:.1f} times |",
+            flush=True,
+        )
 
 
 def main() -> None:
@@ -110,11 +130,13 @@ def main() -> None:
     singles = {name: judge(only(model, name), split) for name in model.sources}
     for name, evaluation in singles.items():
         print(line(name + " alone", evaluation))
-    print(line("blend", judge(replace(model, ranker=None), split)))
-    print(line("published" + (f" (ranker share {model.ranker.share:g})" if model.ranker else ""), published))
+    print(line("blend", judge(replace(model, ranker=None, lifts=None), split)))
+    chosen = f"ranker share {model.ranker.share if model.ranker else 0:g}, reach {model.reach:g}"
+    print(line(f"published ({chosen})", published))
     for strength in (0.1, 0.3):
         diverse = model.with_config(replace(config, diversity=Diversity(strength=strength)))
         print(line(f"published, diversity {strength:g}", judge(diverse, split)))
+    print_reach(model, split)
     best = max(BEST_SINGLE_OF, key=lambda name: singles[name].figures["ndcg@10"] if name in singles else -1.0)
     lift = published.figures["ndcg@10"] / singles[best].figures["ndcg@10"] - 1
     gain = bootstrap_interval(published.by_user["ndcg@10"] - singles[best].by_user["ndcg@10"], SEED)

@@ -283,7 +283,7 @@ _TABLES = (
         "run × suite × expectation",
         _columns(
             ("run_id", "VARCHAR", "DAG run"),
-            ("suite", "VARCHAR", "input, features or output"),
+            ("suite", "VARCHAR", "input, features, output or lists"),
             ("expectation", "VARCHAR", "what was expected, with its column"),
             ("is_success", "BOOLEAN", "held"),
             ("severity", "VARCHAR", "critical stops the run, warning is told"),
