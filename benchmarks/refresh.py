@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.synthetic import ITEMS, USERS, SyntheticLake, item_id, make_synthetic, user_id
 from include.lake.lake import Lake, open_lake
-from include.refresh.refresh import open_for_ticks
+from include.refresh.refresh import open_for_ticks, refresh
 from include.refresh.source import LandingSource
 from include.refresh.tick import run_tick
 from include.serving.recommend import Reader
@@ -92,11 +92,12 @@ def publications(lake: Lake) -> int:
 
 
 def _tick_until(made: SyntheticLake, stop) -> None:
+    """Refreshes as the DAG runs them, merging of files included."""
     rng = random.Random(3)
-    with open_for_ticks(made.settings) as lake:
+    with open_lake(made.settings, read_only=True) as lake:
         while not stop.is_set():
             land_views(lake, 20, rng)
-            run_tick(lake, made.domain, LandingSource(100_000), run_id="bench", now=utc_now())
+            refresh(made.settings, made.domain, run_id="bench", clock=utc_now)
 
 
 def main() -> None:

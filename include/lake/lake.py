@@ -32,8 +32,8 @@ ATTEMPTS = 8
 # A delete writes anew what was ever deleted of each file it meets: 3 s for one user in a file of 4 M rows. In
 # small files and row groups, sorted by user, a refresh and a reader meet those of the users at hand only.
 _FILE_SIZES = {
-    "serving.candidate_lists": {"target_file_size": "2MB", "parquet_row_group_size": "2048"},
-    "serving.recommendations": {"target_file_size": "2MB", "parquet_row_group_size": "20480"},
+    "serving.candidate_lists": {"target_file_size": "8MB", "parquet_row_group_size": "2048"},
+    "serving.recommendations": {"target_file_size": "8MB", "parquet_row_group_size": "20480"},
 }
 
 

@@ -11,8 +11,9 @@ from include.lake.lake import Lake
 from include.lake.lock import writer_lock
 
 log = logging.getLogger(__name__)
-# A read may open every file of its table, 3 ms each, and a tick adds one: by then a read takes 0.1 s longer.
-EVERY_PUBLICATIONS = 32
+# A tick adds a file to each table, which every later tick and read may open: by then each takes half as long
+# again. Merging takes about as long as two ticks.
+EVERY_PUBLICATIONS = 16
 # What every tick adds files to.
 TABLES = (
     "raw.events",
