@@ -386,7 +386,11 @@ _TABLES = (
         "properties",
         "property of the lake",
         _columns(
-            ("name", "VARCHAR", "'domain': whose rows the lake holds; 'published_set': what the newest nightly published"),
+            (
+                "name",
+                "VARCHAR",
+                "'domain': whose rows the lake holds; 'published_set': what the newest nightly published",
+            ),
             ("value", "VARCHAR", "its value"),
         ),
     ),

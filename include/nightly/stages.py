@@ -95,9 +95,7 @@ def claim_domain(lake: Lake, run: Run) -> None:
         )
 
 
-def find_cut_off(
-    lake: Lake, domain: Domain, as_of: str | None, interval_end: datetime | None
-) -> datetime:
+def find_cut_off(lake: Lake, domain: Domain, as_of: str | None, interval_end: datetime | None) -> datetime:
     """Naive UTC: as_of where given, ISO-8601; else what the domain's clock says.
 
     Raises DataError where the clock is the data's and there is none.
