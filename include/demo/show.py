@@ -71,7 +71,8 @@ def show_evaluation(lake: Lake, run_id: str) -> list[str]:
     """nDCG@10 of the pipeline and of each source alone, best first."""
     rows = lake.rows(
         "select subject, value, low, high, users from ops.evaluations"
-        " where run_id = ? and metric = 'ndcg' and k = 10 order by value desc, subject",
+        " where run_id = ? and metric = 'ndcg' and k = 10 and low is not null"
+        " and subject not like 'segment %' order by value desc, subject",
         [run_id],
     )
     lines = [f"{'nDCG@10 on the newest events':30} {'value':>7}  95 % interval"]

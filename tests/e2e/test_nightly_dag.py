@@ -13,7 +13,9 @@ import duckdb
 import pytest
 
 from include.contracts import TABLES
-from include.settings import REPO
+from include.demo.show import show_evaluation, show_stages
+from include.lake.lake import open_lake
+from include.settings import REPO, load_settings
 from tests.support.generated import Generated, land_generated
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.spark]
@@ -103,6 +105,14 @@ def test_lists_hold_nothing_consumed_and_say_why(installation: Installation) -> 
 def test_at_least_four_sources_brought_candidates(installation: Installation) -> None:
     sources = {row[0] for row in installation.rows("select distinct source from nightjar.serving.candidates")}
     assert {"als", "item_to_item", "text", "popular"} <= sources
+
+
+def test_the_demos_tables_can_be_shown(installation: Installation) -> None:
+    with open_lake(load_settings(installation.environ), read_only=True) as lake:
+        run_id = lake.value("select run_id from serving.publications order by publication_id limit 1")
+        assert any(line.startswith("audit ") for line in show_stages(lake, run_id))
+        shown = [line.split()[0] for line in show_evaluation(lake, run_id)[1:]]
+    assert {"pipeline", "als", "popular"} <= set(shown) and not {"without", "segment"} & set(shown)
 
 
 def test_taste_is_found(installation: Installation) -> None:
