@@ -60,6 +60,7 @@ class Tuning:
 class ModelConfig:
     """sources: names in include/retrieval/registry.py; params: name -> params that the domain file fixes.
 
+    newcomers: thin bounds what accounts of the last days may teach about an item; all hears them out.
     source_size: candidates a source brings for each user.  candidates: kept of their union for ranking.
     ranking: auto takes the learned ranker only where it beats the blend on the inner split.
     reason_verb: what a person did to an item, for "because you liked Alien".
@@ -67,6 +68,7 @@ class ModelConfig:
 
     sources: tuple[str, ...] = tuple(SOURCES)
     params: dict[str, Any] = field(default_factory=dict)
+    newcomers: str = "thin"
     source_size: int = DEFAULT_SOURCE_SIZE
     candidates: int = 120
     ranking: str = "auto"
@@ -100,6 +102,7 @@ def model_config_from_mapping(mapping: Mapping[str, Any], where: str = "") -> Mo
     config = ModelConfig(
         sources=names,
         params=params,
+        newcomers=retrieval.choice("newcomers", ("thin", "all"), default.newcomers),
         source_size=source_size,
         candidates=ranking.integer("candidates", default.candidates, least=1, most=10_000),
         ranking=ranking.choice("method", ("auto", "blend", "learned"), default.ranking),

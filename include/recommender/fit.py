@@ -204,7 +204,8 @@ def fit_sources(
 ) -> dict[str, Source]:
     """Fit each configured source; why one could not run goes into notes.left_out."""
     sources: dict[str, Source] = {}
-    training = thin_newcomers(training)
+    if config.newcomers == "thin":
+        training = thin_newcomers(training)
     for name in wanted_sources(config):
         source_type, params_type = SOURCES[name]
         try:
@@ -218,9 +219,9 @@ def fit_sources(
     return sources
 
 
-def item_statistics(training: TrainingData) -> ItemStatistics:
+def item_statistics(training: TrainingData, config: ModelConfig) -> ItemStatistics:
     """Popularity of each item, for figures and features."""
-    histories = thin_newcomers(training).histories
+    histories = (thin_newcomers(training) if config.newcomers == "thin" else training).histories
     n_users = np.bincount(histories.weights.indices, minlength=training.n_items)
     return ItemStatistics(
         n_users.astype(np.float32),
@@ -245,7 +246,7 @@ def _assemble(
         config,
         sources,
         {name: weights.get(name, 0.0) for name in sources},
-        item_statistics(training),
+        item_statistics(training, config),
         training.segment_names,
         FitReport(
             notes.left_out,

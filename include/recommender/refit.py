@@ -32,7 +32,7 @@ def refit_recommender(
         n_fitted=training.n_items,
         sources=sources,
         weights={name: judged.weights.get(name, 0.0) for name in sources},
-        statistics=item_statistics(training),
+        statistics=item_statistics(training, config),
         segment_names=training.segment_names,
         ranker=judged.ranker if set(sources) == set(judged.sources) else None,
     )

@@ -59,7 +59,8 @@ def run_trial(source: str, params: Any, splits: Sequence[Split], config: ModelCo
     """
     values = []
     for split in splits:
-        fitted = SOURCES[source][0].fit(thin_newcomers(split.train), params, seed)
+        heard = thin_newcomers(split.train) if config.newcomers == "thin" else split.train
+        fitted = SOURCES[source][0].fit(heard, params, seed)
         is_open = open_items(split.train.catalogue, config.rules)
         for start in range(0, len(split.users), JUDGED_AT_ONCE):
             rows = slice(start, start + JUDGED_AT_ONCE)
