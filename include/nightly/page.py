@@ -43,14 +43,7 @@ def render_page(lake: Lake, run_id: str, publication_id: str) -> str:
         f"<p>{escape(kind)} of the data up to {as_of}, published {published_at:%Y-%m-%d %H:%M:%S} UTC:"
         f" {rows:,} rows for {users:,} users, model {escape(model_version)}.</p>",
         "<h2>What went in</h2>",
-        _table(
-            ("source", "files", "rows in", "accepted", "quarantined", "deduplicated"),
-            lake.rows(
-                "select source, count(*), sum(rows_in), sum(accepted), sum(quarantined), sum(deduplicated)"
-                " from ops.ingests where run_id = ? group by source order by source",
-                [run_id],
-            ),
-        ),
+        _ingested(lake, run_id),
         "<h2>Quality: nDCG@10 on the newest events</h2>",
         "<p>Trained before one instant, judged after it. Bars: means over users; lines: 95 % intervals.</p>",
         _bars(
@@ -172,6 +165,17 @@ def _cell(value: object) -> str:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _ingested(lake: Lake, run_id: str) -> str:
+    rows = lake.rows(
+        "select source, count(*), sum(rows_in), sum(accepted), sum(quarantined), sum(deduplicated)"
+        " from ops.ingests where run_id = ? group by source order by source",
+        [run_id],
+    )
+    if not rows:
+        return "<p>Nothing new had landed.</p>"
+    return _table(("source", "files", "rows in", "accepted", "quarantined", "deduplicated"), rows)
 
 
 def _bars(rows: Sequence[tuple[str, float, float | None, float | None]]) -> str:
