@@ -40,6 +40,7 @@ def main(arguments: list[str]) -> int:
     try:
         with running_airflow(home, port=options.port) as airflow:
             print(f"Airflow is up: {airflow.url}  login {LOGIN[0]} / {LOGIN[1]}", flush=True)
+            print("new DAGs are paused: switch on in the UI what is to run by itself", flush=True)
             print(f"logs: {home / 'airflow' / 'logs' / 'services'}  stop: Ctrl-C", flush=True)
             while not stopped.wait(1.0):
                 airflow.check()

@@ -25,6 +25,8 @@ from include.settings import Settings, load_settings, utc_now
 
 POLL_SECONDS = 0.1
 SEED = 42
+HINT_SECONDS = 20
+HINT = "is `make airflow` running, and refresh_recommendations switched on in its UI?"
 # Users and items that made-up events are of.
 SAMPLE = 2000
 Event = dict[str, object]
@@ -98,13 +100,15 @@ def replay(
             progress.look(lake)
             time.sleep(POLL_SECONDS)
         _tell(f"{second} s: {progress.line()}", is_last=False)
+        if second == HINT_SECONDS and len(progress.waiting) == len(progress.landed):
+            print(f"\nnothing of it is visible yet: {HINT}", flush=True)
     deadline = time.monotonic() + wait
     while progress.waiting and time.monotonic() < deadline:
         progress.look(lake)
         time.sleep(POLL_SECONDS)
     _tell(progress.line(), is_last=True)
     if left := sum(one.events for one in progress.waiting):
-        print(f"{left} events are not visible {wait:g} s after the last one landed: is a refresh running?")
+        print(f"{left} events are not visible {wait:g} s after the last one landed: {HINT}")
     return 1 if left else 0
 
 
