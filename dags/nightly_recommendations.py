@@ -21,7 +21,7 @@ import pendulum
 from airflow.sdk import TaskGroup, dag, get_current_context, task
 
 from include.assets import EVENTS, FEATURES, MARTS, RECOMMENDATIONS
-from plugins.dag_defaults import cut_off_param, domain_param, no_retry_of_refusals, this_run
+from plugins.dag_defaults import cut_off_param, domain_param, task_defaults, this_run
 from plugins.lake_dbt import LakeDbtBuildOperator
 
 STAGING = ["path:models/staging", "path:models/intermediate"]
@@ -111,12 +111,7 @@ def report() -> None:
         "as_of": cut_off_param(),
         "domain": domain_param(),
     },
-    default_args={
-        "retries": 2,
-        "retry_delay": timedelta(seconds=10),
-        "execution_timeout": timedelta(hours=2),
-        "retry_policy": no_retry_of_refusals(),
-    },
+    default_args=task_defaults(execution_timeout=timedelta(hours=2)),
 )
 def nightly_recommendations() -> None:
     with TaskGroup("take_in") as take_in:

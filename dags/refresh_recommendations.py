@@ -31,7 +31,7 @@ from airflow.sdk import (
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.assets import EVENTS, RECOMMENDATIONS
-from plugins.dag_defaults import domain_param, no_retry_of_refusals
+from plugins.dag_defaults import domain_param, task_defaults
 from plugins.landing_watch import LandingTrigger, TopicTrigger
 
 LANDING = Asset(
@@ -82,12 +82,7 @@ def tick() -> dict[str, int]:
         "domain": domain_param(),
         "linger_seconds": Param(20, type="number", minimum=0, maximum=600, title="Wait for more (s)"),
     },
-    default_args={
-        "retries": 2,
-        "retry_delay": timedelta(seconds=10),
-        "execution_timeout": timedelta(minutes=30),
-        "retry_policy": no_retry_of_refusals(),
-    },
+    default_args=task_defaults(execution_timeout=timedelta(minutes=30)),
 )
 def refresh_recommendations() -> None:
     tick()

@@ -22,7 +22,7 @@ import pendulum
 from airflow.sdk import dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from plugins.dag_defaults import cut_off_param, domain_param, no_retry_of_refusals, this_run
+from plugins.dag_defaults import cut_off_param, domain_param, task_defaults, this_run
 
 
 @task
@@ -64,12 +64,7 @@ def propose() -> None:
         "as_of": cut_off_param(),
         "domain": domain_param(),
     },
-    default_args={
-        "retries": 2,
-        "retry_delay": timedelta(seconds=10),
-        "execution_timeout": timedelta(hours=4),
-        "retry_policy": no_retry_of_refusals(),
-    },
+    default_args=task_defaults(execution_timeout=timedelta(hours=4)),
 )
 def tune_models() -> None:
     search.expand(source=prepare()) >> propose()

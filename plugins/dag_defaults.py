@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule, get_current_context
@@ -13,8 +14,14 @@ if TYPE_CHECKING:
 REFUSALS = tuple(f"include.errors.{name}" for name in ("ConfigError", "DataError", "GateError", "ModelError"))
 
 
-def no_retry_of_refusals() -> ExceptionRetryPolicy:
-    return ExceptionRetryPolicy([RetryRule(list(REFUSALS), RetryAction.FAIL, reason="refused")])
+def task_defaults(execution_timeout: timedelta) -> dict[str, object]:
+    """default_args: two more tries of what may pass, none of a refusal."""
+    return {
+        "retries": 2,
+        "retry_delay": timedelta(seconds=10),
+        "execution_timeout": execution_timeout,
+        "retry_policy": ExceptionRetryPolicy([RetryRule(list(REFUSALS), RetryAction.FAIL, reason="refused")]),
+    }
 
 
 def domain_param() -> Param:

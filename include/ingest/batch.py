@@ -59,6 +59,8 @@ def stage_batch(
 
     None: nothing to commit (no files, or all are still being written).
     """
+    if not files:
+        return None
     limits = limits or BatchLimits()
     with work_folder(lake.settings.home / "tmp") as folder:
         needed = needed_columns(lake.con, domain.sources[kind])

@@ -29,9 +29,12 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 # Conflicts are only possible on a shared Postgres catalog: another machine has another lock file.
 ATTEMPTS = 8
-# A delete writes anew what was ever deleted of each file it meets: 3 s for one user in a file of 4 M rows. In
-# small files and row groups, sorted by user, a refresh and a reader meet those of the users at hand only.
+# Of what ticks add to. A delete writes anew what was ever deleted of each file it meets, and a merge may
+# rewrite a file that is not full yet: both cost a file's size at most. In small row groups, sorted by user, a
+# refresh and a reader meet those of the users at hand only.
 _FILE_SIZES = {
+    "raw.events": {"target_file_size": "32MB"},
+    "features.user_items": {"target_file_size": "32MB"},
     "serving.candidate_lists": {"target_file_size": "8MB", "parquet_row_group_size": "2048"},
     "serving.recommendations": {"target_file_size": "8MB", "parquet_row_group_size": "20480"},
 }

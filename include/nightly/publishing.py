@@ -22,7 +22,7 @@ from include.settings import utc_now
 
 log = logging.getLogger(__name__)
 # Property of the lake: the set that the newest nightly published.
-SET = "published_set"
+PUBLISHED_SET = "published_set"
 
 
 def publish(run: Run) -> None:
@@ -76,12 +76,12 @@ def publish(run: Run) -> None:
 
 
 def _is_published(lake: Lake, set_name: str) -> bool:
-    return bool(lake.value("select value from ops.properties where name = ?", [SET]) == set_name)
+    return bool(lake.value("select value from ops.properties where name = ?", [PUBLISHED_SET]) == set_name)
 
 
 def _remember_set(con: duckdb.DuckDBPyConnection, set_name: str) -> None:
-    con.execute("delete from ops.properties where name = ?", [SET])
-    con.execute("insert into ops.properties values (?, ?)", [SET, set_name])
+    con.execute("delete from ops.properties where name = ?", [PUBLISHED_SET])
+    con.execute("insert into ops.properties values (?, ?)", [PUBLISHED_SET, set_name])
 
 
 def _write_model_version(

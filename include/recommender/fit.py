@@ -17,7 +17,7 @@ from include.ranking.features import ItemStatistics
 from include.ranking.ranker import Ranker
 from include.recommender.config import ModelConfig
 from include.recommender.model import FitReport, Recommender
-from include.recommender.newcomers import thin_newcomers
+from include.recommender.newcomers import learned_from
 from include.recommender.training import TrainingData
 from include.retrieval.popular import popularity
 from include.retrieval.registry import FALLBACK, SOURCES
@@ -204,8 +204,7 @@ def fit_sources(
 ) -> dict[str, Source]:
     """Fit each configured source; why one could not run goes into notes.left_out."""
     sources: dict[str, Source] = {}
-    if config.newcomers == "thin":
-        training = thin_newcomers(training)
+    training = learned_from(training, config)
     for name in wanted_sources(config):
         source_type, params_type = SOURCES[name]
         try:
@@ -221,7 +220,7 @@ def fit_sources(
 
 def item_statistics(training: TrainingData, config: ModelConfig) -> ItemStatistics:
     """Popularity of each item, for figures and features."""
-    histories = (thin_newcomers(training) if config.newcomers == "thin" else training).histories
+    histories = learned_from(training, config).histories
     n_users = np.bincount(histories.weights.indices, minlength=training.n_items)
     return ItemStatistics(
         n_users.astype(np.float32),

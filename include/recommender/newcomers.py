@@ -9,15 +9,24 @@ one is heard (docs/quality.md).
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
 
 from include.recommender.histories import Histories
-from include.recommender.training import TrainingData
+
+if TYPE_CHECKING:
+    from include.recommender.config import ModelConfig
+    from include.recommender.training import TrainingData
 
 NEWCOMER_DAYS = 7.0
 TIMES_DUE = 2.0
+
+
+def learned_from(training: TrainingData, config: ModelConfig) -> TrainingData:
+    """What sources and item statistics are made of, as the domain file has it."""
+    return training if config.newcomers == "all" else training.heard
 
 
 def heard_pairs(histories: Histories) -> np.ndarray:

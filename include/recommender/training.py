@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from include.errors import DataError
 from include.recommender.catalogue import Catalogue
 from include.recommender.histories import Histories, histories_from_events
 from include.recommender.interactions import Interactions
+from include.recommender.newcomers import thin_newcomers
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,11 @@ class TrainingData:
     @property
     def n_items(self) -> int:
         return len(self.catalogue)
+
+    @cached_property
+    def heard(self) -> TrainingData:
+        """Without what accounts of the last days may not teach; found once for all sources and trials."""
+        return thin_newcomers(self)
 
     def with_events(self, events: Interactions, as_of: float) -> TrainingData:
         """The same users and items, knowing only `events`, seen from `as_of`: the train side of a split."""

@@ -14,7 +14,7 @@ from include.evaluation.split import Split
 from include.ranking.blend import top_k
 from include.ranking.rules import allowed_items, open_items
 from include.recommender.config import ModelConfig
-from include.recommender.newcomers import thin_newcomers
+from include.recommender.newcomers import learned_from
 from include.retrieval.registry import SOURCES
 from include.retrieval.source import SourceUnavailable
 from include.tuning.grids import grid_for, neighbours_of, wide_grid_for
@@ -59,8 +59,7 @@ def run_trial(source: str, params: Any, splits: Sequence[Split], config: ModelCo
     """
     values = []
     for split in splits:
-        heard = thin_newcomers(split.train) if config.newcomers == "thin" else split.train
-        fitted = SOURCES[source][0].fit(heard, params, seed)
+        fitted = SOURCES[source][0].fit(learned_from(split.train, config), params, seed)
         is_open = open_items(split.train.catalogue, config.rules)
         for start in range(0, len(split.users), JUDGED_AT_ONCE):
             rows = slice(start, start + JUDGED_AT_ONCE)
