@@ -53,9 +53,9 @@ def attacked(training: TrainingData, target: int) -> TrainingData:
     return make_training_data(ids, training.catalogue, joined, as_of=training.as_of, half_life_days=half_life)
 
 
-def exposure(training: TrainingData, n_real: int, reach: float) -> np.ndarray:
+def exposure(training: TrainingData, n_real: int, reach: float, newcomers: str) -> np.ndarray:
     """int (n_items,): real users whose top 10 shows the item, with the untuned blend."""
-    config = ModelConfig(tuning=Tuning(enabled=False), diversity=Diversity(reach=reach))
+    config = ModelConfig(newcomers=newcomers, tuning=Tuning(enabled=False), diversity=Diversity(reach=reach))
     model = fit_recommender(training, config, SEED)
     items = recommend(model, training.histories.block(0, n_real), 10).item_idx
     return np.bincount(items[items >= 0], minlength=training.n_items)
@@ -68,15 +68,17 @@ def main() -> None:
     parser.add_argument("--events", type=Path, required=True)
     parser.add_argument("--items", type=Path, required=True)
     parser.add_argument("--reach", type=float, default=0.0, help="diversity.reach of the attacked model")
+    parser.add_argument("--newcomers", choices=("thin", "all"), default="thin", help="retrieval.newcomers")
     arguments = parser.parse_args()
+    how = (arguments.reach, arguments.newcomers)
     logging.basicConfig(level=logging.WARNING)
     training = read_training(arguments.events, arguments.items, 180.0)
-    before = exposure(training, training.n_users, arguments.reach)
+    before = exposure(training, training.n_users, *how)
     shown = np.argsort(-before, kind="stable")
     print("| target's rank by exposure | shown before | shown after | times |\n|---|---|---|---|")
     for rank in TARGET_RANKS:
         target = int(shown[rank])
-        after = exposure(attacked(training, target), training.n_users, arguments.reach)[target]
+        after = exposure(attacked(training, target), training.n_users, *how)[target]
         print(f"| {rank} | {before[target]} | {after} | {after / max(before[target], 1):.2f} |", flush=True)
 
 
