@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from include.recommender.histories import Histories
 from include.recommender.training import TrainingData
-from include.retrieval.contributions import Contributions, join, pair_parts, pairs_of_users
+from include.retrieval.contributions import DenseContributions, UserParts, pairs_of_users
 from include.retrieval.source import require
 
 MIN_USERS = 2
@@ -120,7 +120,7 @@ class Als:
     def score(self, histories: Histories) -> np.ndarray:
         return self.user_factors(histories) @ self.item_factors.T
 
-    def contributions(self, histories: Histories, rows: np.ndarray, items: np.ndarray) -> Contributions:
+    def contributions(self, histories: Histories, rows: np.ndarray, items: np.ndarray) -> DenseContributions:
         """Hu, Koren, Volinsky 2008, section 5: score_i = Σ_j y_i' A^-1 y_j c_j."""
         users, of_pair = np.unique(rows, return_inverse=True)
         asked = histories.rows(users)
@@ -136,8 +136,8 @@ class Als:
             history = asked.weights.indices[part]
             n_pairs = pairs.stop - pairs.start
             value = (solved[user, :, :n_pairs].T @ self.item_factors[history].T) * confidence[part]
-            parts.append(pair_parts(pairs, history, value))
-        return join(parts)
+            parts.append(UserParts(pairs, history, value))
+        return DenseContributions(tuple(parts))
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {"item_factors": self.item_factors}

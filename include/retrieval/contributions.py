@@ -45,6 +45,45 @@ class Contributions:
         return found
 
 
+@dataclass(frozen=True)
+class UserParts:
+    """Of one user: value float32 (n_pairs, n_history), what each of the history's items adds to each pair.
+
+    pairs: which of the asked pairs.  history: int32 (n_history,).
+    """
+
+    pairs: slice
+    history: np.ndarray
+    value: np.ndarray
+
+
+@dataclass(frozen=True)
+class DenseContributions:
+    """As Contributions, where every item of a history adds something: told apart by user, not by part."""
+
+    users: tuple[UserParts, ...]
+
+    def totals(self, n_pairs: int) -> np.ndarray:
+        """float64 (n_pairs,): the sum of each pair's parts."""
+        found = np.zeros(n_pairs)
+        for user in self.users:
+            found[user.pairs] = user.value.sum(axis=1, dtype=np.float64)
+        return found
+
+    def strongest(self, n_pairs: int) -> np.ndarray:
+        """As Contributions.strongest."""
+        found = np.full(n_pairs, NO_ITEM, dtype=np.int32)
+        for user in self.users:
+            if len(user.history):
+                best = user.value.argmax(axis=1)
+                adds = np.take_along_axis(user.value, best[:, None], axis=1)[:, 0] > 0
+                found[user.pairs] = np.where(adds, user.history[best], NO_ITEM)
+        return found
+
+
+AnyContributions = Contributions | DenseContributions
+
+
 def history_parts(histories: Histories, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(pair, position): for each asked pair every position of its user's history in ``weights.data``.
 
@@ -66,7 +105,7 @@ def pairs_of_users(rows: np.ndarray) -> Iterator[tuple[int, slice]]:
 
 def matrix_contributions(
     histories: Histories, weights: np.ndarray, item_item: sp.csc_matrix | np.ndarray, rows, items
-) -> Contributions:
+) -> AnyContributions:
     """Parts of history @ item_item.  weights: float32, aligned with ``histories.weights.data``."""
     if isinstance(item_item, np.ndarray):
         parts = []
@@ -75,8 +114,8 @@ def matrix_contributions(
             history = histories.weights.indices[part]
             # Row by row of the matrix: a walk down its columns misses the caches at each step.
             value = item_item[np.ix_(history, items[pairs])] * weights[part, None]
-            parts.append(pair_parts(pairs, history, value.T))
-        return join(parts)
+            parts.append(UserParts(pairs, history, value.T))
+        return DenseContributions(tuple(parts))
     # By the column of the asked item, which is short: a history can be long.
     users, of_pair = np.unique(rows, return_inverse=True)
     part = histories.rows(users).weights
@@ -92,26 +131,9 @@ def matrix_contributions(
     return Contributions(pair[told], neighbour[told].astype(np.int32), value[told])
 
 
-def pair_parts(pairs: slice, history: np.ndarray, value: np.ndarray) -> Contributions:
-    """All parts of one user's pairs.  value: float32 (n_pairs of the user, history length)."""
-    pair = np.repeat(np.arange(pairs.start, pairs.stop), len(history))
-    return Contributions(pair, np.tile(history, len(value)), value.ravel())
-
-
 def by_column(item_item: sp.csr_matrix | np.ndarray) -> sp.csc_matrix | np.ndarray:
     """The matrix as ``matrix_contributions`` reads it: dense where that takes little memory, which is ten
     times faster."""
     if isinstance(item_item, np.ndarray):
         return item_item
     return item_item.toarray() if item_item.shape[0] <= DENSE_ITEMS else item_item.tocsc()
-
-
-def join(parts: list[Contributions]) -> Contributions:
-    """One of all, in order."""
-    if not parts:
-        return Contributions(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))
-    return Contributions(
-        np.concatenate([part.pair for part in parts]),
-        np.concatenate([part.item for part in parts]),
-        np.concatenate([part.value for part in parts]),
-    )

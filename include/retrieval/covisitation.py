@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from include.recommender.histories import Histories
 from include.recommender.interactions import SECONDS_PER_DAY
 from include.recommender.training import TrainingData
-from include.retrieval.contributions import Contributions, by_column, matrix_contributions
+from include.retrieval.contributions import AnyContributions, by_column, matrix_contributions
 from include.retrieval.neighbours import dense_product, keep_strongest, pack_csr, unpack_csr
 from include.retrieval.source import require
 
@@ -50,25 +50,29 @@ class Covisitation:
         return cls(keep_strongest(similarity, params.neighbours), params)
 
     def score(self, histories: Histories) -> np.ndarray:
-        return dense_product(self._session(histories), self.similarity)
+        said = self._session(histories)
+        # Ten items of a long history speak: the others need not be multiplied by zero.
+        speaks = said > 0
+        indptr = np.concatenate(([0], np.cumsum(speaks)))[histories.weights.indptr]
+        session = sp.csr_matrix(
+            (said[speaks], histories.weights.indices[speaks], indptr), histories.weights.shape
+        )
+        return dense_product(session, self.similarity)
 
-    def contributions(self, histories: Histories, rows: np.ndarray, items: np.ndarray) -> Contributions:
-        return matrix_contributions(histories, self._session(histories).data, self._by_column, rows, items)
+    def contributions(self, histories: Histories, rows: np.ndarray, items: np.ndarray) -> AnyContributions:
+        return matrix_contributions(histories, self._session(histories), self._by_column, rows, items)
 
     @cached_property
     def _by_column(self) -> sp.csc_matrix | np.ndarray:
         return by_column(self.similarity)
 
-    def _session(self, histories: Histories) -> sp.csr_matrix:
-        """Weight 1, 1/2, 1/3 … for the newest, second newest … item, 0 beyond last_items."""
+    def _session(self, histories: Histories) -> np.ndarray:
+        """float32 (nnz,): 1, 1/2, 1/3 … for the newest, second newest … item, 0 beyond last_items."""
         users = np.repeat(np.arange(histories.n_users), histories.lengths())
         order = np.lexsort((histories.weights.indices, histories.age_days, users))
         rank = np.empty(len(users), dtype=np.int64)
         rank[order] = np.arange(len(users)) - histories.weights.indptr[users[order]]
-        data = np.where(rank < self.params.last_items, 1 / (1.0 + rank), 0).astype(np.float32)
-        return sp.csr_matrix(
-            (data, histories.weights.indices, histories.weights.indptr), histories.weights.shape
-        )
+        return np.where(rank < self.params.last_items, 1 / (1.0 + rank), 0).astype(np.float32)
 
     def arrays(self) -> dict[str, np.ndarray]:
         return pack_csr(self.similarity)

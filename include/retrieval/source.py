@@ -9,7 +9,7 @@ import numpy as np
 from include.errors import DataError
 from include.recommender.histories import Histories
 from include.recommender.training import TrainingData
-from include.retrieval.contributions import Contributions
+from include.retrieval.contributions import AnyContributions
 
 
 class SourceUnavailable(DataError):
@@ -36,7 +36,7 @@ class Source(Protocol):
 
     def contributions(
         self, histories: Histories, rows: np.ndarray, items: np.ndarray
-    ) -> Contributions | None:
+    ) -> AnyContributions | None:
         """How much each history item adds to the scores of the pairs (rows[i], items[i]); rows rise.
         None where the score has no such parts (popularity)."""
         ...

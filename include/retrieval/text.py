@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from include.recommender.histories import Histories
 from include.recommender.training import TrainingData
-from include.retrieval.contributions import Contributions, join, pair_parts, pairs_of_users
+from include.retrieval.contributions import DenseContributions, UserParts, pairs_of_users
 from include.retrieval.source import require
 
 
@@ -49,7 +49,7 @@ class Text:
         norms = np.linalg.norm(profile, axis=1, keepdims=True)
         return (profile / np.where(norms > 0, norms, 1)) @ self.embeddings.T
 
-    def contributions(self, histories: Histories, rows: np.ndarray, items: np.ndarray) -> Contributions:
+    def contributions(self, histories: Histories, rows: np.ndarray, items: np.ndarray) -> DenseContributions:
         values = histories.values(self.params.power, self.params.half_life_days)
         parts = []
         for user, pairs in pairs_of_users(rows):
@@ -58,8 +58,8 @@ class Text:
             liked = self.embeddings[history] * values[part, None]
             norm = np.linalg.norm(liked.sum(axis=0))
             value = (self.embeddings[items[pairs]] @ liked.T) / (norm if norm > 0 else 1)
-            parts.append(pair_parts(pairs, history, value))
-        return join(parts)
+            parts.append(UserParts(pairs, history, value))
+        return DenseContributions(tuple(parts))
 
     def _history(self, histories: Histories) -> sp.csr_matrix:
         return histories.matrix(self.params.power, self.params.half_life_days)
