@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -42,6 +44,23 @@ def test_new_lake_has_every_table_of_the_contract(any_catalog: Settings) -> None
     assert {path: list(table.column_names) for path, table in TABLES.items()} == {
         path: names for path, names in found.items() if path in TABLES
     }
+
+
+def test_an_altered_extension_is_refused_even_after_a_sound_one(settings: Settings, tmp_path: Path) -> None:
+    folder = tmp_path / "extensions"
+    shutil.copytree(settings.extensions, folder)
+    own = replace(settings, extensions=folder)
+    for _ in range(2):  # checked, then known
+        with open_lake(own) as lake:
+            assert lake.rows("select * from raw.users") == []
+    [file] = folder.glob("*/*/ducklake.duckdb_extension")
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    other = file.with_name("other")
+    other.write_bytes(content)
+    other.replace(file)
+    with pytest.raises(LakeError, match="ignature"):
+        open_lake(own)
 
 
 def test_opening_again_changes_nothing(any_catalog: Settings) -> None:

@@ -160,6 +160,7 @@ def test_a_number_out_of_range_is_refused(reader: Reader, n: int) -> None:
         "copy (select 1) to '{folder}/stolen.csv'",
         "attach '{folder}/other.db'",
         "install httpfs",
+        "load postgres",
         "set enable_external_access = true",
         "insert into serving.popular_items values ('all', 1, 'x', 1, 'x')",
         "delete from serving.recommendations",
