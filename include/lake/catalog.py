@@ -23,12 +23,23 @@ class Catalog:
     def extensions(self) -> tuple[str, ...]:
         return ("ducklake", self.kind)
 
-    def attach(self, *, read_only: bool, snapshot: int | None = None, secrets: bool = True) -> str:
-        """The ATTACH statement.  secrets: with the password that the setting may hold."""
+    def attach(
+        self,
+        *,
+        read_only: bool,
+        snapshot: int | None = None,
+        secrets: bool = True,
+        busy_ms: int = 10_000,
+    ) -> str:
+        """The ATTACH statement.
+
+        secrets: with the password that the setting may hold.  busy_ms: how long a statement waits for the
+        SQLite file of the catalog, which DuckDB's SQLite does in whole seconds.
+        """
         options = [f"data_path {quote(self.data)}"]
         if self.kind == "sqlite":
             # Without WAL a reader blocks the writer for seconds and fails.
-            options += ["meta_journal_mode 'WAL'", "meta_busy_timeout 10000"]
+            options += ["meta_journal_mode 'WAL'", f"meta_busy_timeout {int(busy_ms)}"]
         if not read_only:
             # Rows kept inside the catalog break a later schema change followed by a rewrite.
             options.append("data_inlining_row_limit 0")

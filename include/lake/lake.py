@@ -143,11 +143,14 @@ def adopt_files(con: duckdb.DuckDBPyConnection, table: str, files: Sequence[str]
         )
 
 
-def open_lake(settings: Settings, *, read_only: bool = False, snapshot: int | None = None) -> Lake:
+def open_lake(
+    settings: Settings, *, read_only: bool = False, snapshot: int | None = None, busy_ms: int = 10_000
+) -> Lake:
     """Open the lake, making it with all its tables when it is not there yet.
 
     read_only: nothing can be written, and a lake that is not there raises LakeError.
     snapshot: see the lake as of that snapshot; implies read_only.
+    busy_ms: see ``Catalog.attach``.
     """
     catalog = find_catalog(settings)
     read_only = read_only or snapshot is not None
@@ -161,10 +164,10 @@ def open_lake(settings: Settings, *, read_only: bool = False, snapshot: int | No
     _load_extensions(con, catalog, settings.extensions)
     # Two processes that make the same catalog at the same instant would both write its first rows.
     if read_only:
-        _attach(con, catalog, read_only, snapshot)
+        _attach(con, catalog.attach(read_only=True, snapshot=snapshot, busy_ms=busy_ms), catalog)
     else:
         with writer_lock(settings.lake_dir / "writer.lock", "open"):
-            _attach(con, catalog, read_only, snapshot)
+            _attach(con, catalog.attach(read_only=False, busy_ms=busy_ms), catalog)
             _create_tables(con)
         script = attach_script(settings)
         if not settings.attach_sql.exists() or settings.attach_sql.read_text() != script:
@@ -211,9 +214,9 @@ def _extension_files(catalog: Catalog, folder: Path) -> set[tuple[str, int, int]
     return {(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files}
 
 
-def _attach(con: duckdb.DuckDBPyConnection, catalog: Catalog, read_only: bool, snapshot: int | None) -> None:
+def _attach(con: duckdb.DuckDBPyConnection, statement: str, catalog: Catalog) -> None:
     try:
-        con.execute(catalog.attach(read_only=read_only, snapshot=snapshot))
+        con.execute(statement)
     except duckdb.Error as error:
         raise LakeError(
             f"cannot open the lake's {catalog.kind} catalog: {catalog.hide_password(str(error))};"

@@ -2,9 +2,34 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import duckdb
+
+from include.errors import LakeError
 from include.lake.catalog import quote
 from include.lake.lake import Lake, open_lake
 from include.settings import Settings
+
+T = TypeVar("T")
+# The catalog's file is locked for milliseconds when a writer closes it; a reader that met it and left the
+# waiting to SQLite answered a second later.
+LOCKED_SECONDS = 10.0
+PAUSE_SECONDS = 0.002
+
+
+def when_unlocked(work: Callable[[], T]) -> T:
+    """``work``, again and again while the catalog's file is locked.  Raises what it raises after that."""
+    deadline = time.monotonic() + LOCKED_SECONDS
+    while True:
+        try:
+            return work()
+        except (duckdb.Error, LakeError) as error:
+            if "database is locked" not in str(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(PAUSE_SECONDS)
 
 
 def open_reader(settings: Settings) -> Lake:
@@ -12,7 +37,7 @@ def open_reader(settings: Settings) -> Lake:
 
     Raises LakeError where there is no lake.
     """
-    lake = open_lake(settings, read_only=True)
+    lake = when_unlocked(lambda: open_lake(settings, read_only=True, busy_ms=0))
     # The rows of one user lie in a few row groups: a second thread only costs its start.
     lake.con.execute("set threads = 1")
     lake.con.execute(f"set allowed_directories = [{quote(lake.catalog.data)}]")

@@ -22,7 +22,7 @@ from include.errors import DataError, ModelError
 from include.features.histories import load_catalogue
 from include.recommender.model import Recommender
 from include.refresh.champion import find_champion
-from include.serving.connection import open_reader
+from include.serving.connection import open_reader, when_unlocked
 from include.serving.session import order_by_model, order_by_neighbours, session_nearness
 from include.settings import Settings
 
@@ -93,12 +93,14 @@ class Reader:
             raise DataError(f"n is {n}; expected 1 to {MAX_ITEMS}")
         session = [str(item) for item in session_items][-MAX_SESSION_ITEMS:]
         with self._lock:
-            # One transaction: all that an answer is made of is of one snapshot.
-            self._lake.con.execute("begin")
-            try:
-                return self._answer(str(user_id), n, session)
-            finally:
-                self._lake.con.execute("rollback")
+            return when_unlocked(lambda: self._at_one_snapshot(str(user_id), n, session))
+
+    def _at_one_snapshot(self, user_id: str, n: int, session: list[str]) -> Answer:
+        self._lake.con.execute("begin")
+        try:
+            return self._answer(user_id, n, session)
+        finally:
+            self._lake.con.execute("rollback")
 
     def _answer(self, user_id: str, n: int, session: list[str]) -> Answer:
         # One statement answers a known user: each costs 5 to 10 ms, most of it in the lake's catalog.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -181,3 +184,20 @@ def test_reading_changes_nothing(reader: Reader, lake: Lake) -> None:
     for user in ("u00", "nobody"):
         reader.recommend(user, 5, session_items=["b01"])
     assert lake.snapshot() == before
+
+
+def test_a_reader_waits_while_the_catalog_is_locked(reader: Reader, lake: Lake) -> None:
+    # As when the last writer leaves: nobody else may open the file until it is done.
+    lake.close()
+    code = (
+        "import sqlite3, sys, time; c = sqlite3.connect(sys.argv[1]);"
+        "c.execute('pragma locking_mode=exclusive'); c.execute('begin immediate');"
+        "print('locked', flush=True); time.sleep(0.7); print(time.time(), flush=True)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, lake.catalog.target], stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None and holder.stdout.readline() == "locked\n"
+        assert reader.recommend("u00").fallback is None
+        answered_at = time.time()
+        assert float(holder.stdout.readline()) <= answered_at, "nothing was locked"
