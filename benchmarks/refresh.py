@@ -117,9 +117,15 @@ def main() -> None:
             made = make_synthetic(Path(folder) / str(events), events=events)
             size = f"{events:,} events, {USERS * made.copies:,} users"
             print(f"{size}: made in {time.perf_counter() - began:.0f} s", flush=True)
+            # Copies of the users are copied, not listed: only the first lake has a nightly to compare with.
+            nightly = made.nightly_seconds if made.copies == 1 else None
+            if nightly:
+                print(f"  its nightly, training and lists alone: {nightly:.1f} s of processor", flush=True)
             for users, (wall, processor) in time_ticks(made).items():
+                compared = f", {nightly / processor:.0f} times less than the nightly" if nightly else ""
                 print(
-                    f"  a tick of {users:,} users: {wall:.2f} s, {processor:.2f} s of processor", flush=True
+                    f"  a tick of {users:,} users: {wall:.2f} s, {processor:.2f} s of processor{compared}",
+                    flush=True,
                 )
             with Reader(made.settings, made.domain) as reader:
                 p50, p99 = time_reads(reader)

@@ -32,7 +32,7 @@ ATTEMPTS = 8
 # Of what ticks add to. A delete writes anew what was ever deleted of each file it meets, and a merge may
 # rewrite a file that is not full yet: both cost a file's size at most. In small row groups, sorted by user, a
 # refresh and a reader meet those of the users at hand only.
-_FILE_SIZES = {
+_FILE_OPTIONS = {
     "raw.events": {"target_file_size": "32MB"},
     "features.user_items": {"target_file_size": "32MB"},
     "serving.candidate_lists": {"target_file_size": "8MB", "parquet_row_group_size": "2048"},
@@ -256,7 +256,7 @@ def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
         _roll_back(con)
         raise
     for table in missing:
-        for option, value in _FILE_SIZES.get(table.path, {}).items():
+        for option, value in _FILE_OPTIONS.get(table.path, {}).items():
             con.execute(
                 f"call {ALIAS}.set_option({quote(option)}, {quote(value)},"
                 f" schema => {quote(table.schema)}, table_name => {quote(table.name)})"

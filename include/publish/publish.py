@@ -82,20 +82,18 @@ def replace_set(
         _insert(con, name, relations[name], publication)
 
 
-def replace_lists(
-    con: duckdb.DuckDBPyConnection,
-    recommendations: str,
-    candidates: str,
-    users: str,
-    publication: Publication,
-) -> None:
-    """Put new lists in the place of those of some users.
-
-    recommendations, candidates: relations of the new rows; users: relation with their user_id.
-    """
-    for name, rows in (("recommendations", recommendations), ("candidate_lists", candidates)):
+def delete_lists(con: duckdb.DuckDBPyConnection, users: str) -> None:
+    """Take away the lists of some users.  users: relation with their user_id."""
+    for name in ("recommendations", "candidate_lists"):
         con.execute(f"delete from serving.{name} where user_id in (select user_id from {users})")
-        _insert(con, name, rows, publication)
+
+
+def insert_lists(
+    con: duckdb.DuckDBPyConnection, recommendations: str, candidates: str, publication: Publication
+) -> None:
+    """Add the lists of users who have none.  recommendations, candidates: relations of the new rows."""
+    _insert(con, "recommendations", recommendations, publication)
+    _insert(con, "candidate_lists", candidates, publication)
 
 
 def replace_similar(

@@ -21,7 +21,7 @@ RECOMMENDATIONS = pa.schema(
         ("item_id", _WORDS),
         ("score", pa.float64()),
         ("source", _WORDS),
-        ("reason", pa.string()),
+        ("reason", _WORDS),
         ("share", pa.float32()),
     ]
 )
@@ -46,7 +46,7 @@ def recommendation_rows(recommender: Recommender, user_ids: np.ndarray, lists: L
             _words(lists.item_idx[row, place], recommender.catalogue.item_ids),
             pa.array(lists.score[row, place].astype(np.float64)),
             _words(lists.source[row, place], np.array(lists.source_names)),
-            pa.array(lists.reasons[row, place], pa.string()),
+            pa.array(lists.reasons[row, place], pa.string()).dictionary_encode(),
             pa.array(lists.share[row, place], pa.float32()),
         ],
         schema=RECOMMENDATIONS,

@@ -13,7 +13,7 @@ from threadpoolctl import ThreadpoolController
 
 T = TypeVar("T")
 # Finished results that may wait for the caller, for each core: bounds the memory.
-WAITING = 2
+WAITING = 4
 
 
 @cache

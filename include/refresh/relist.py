@@ -15,7 +15,13 @@ import numpy as np
 from include.config.domain import Domain
 from include.features.histories import load_catalogue, load_histories
 from include.publish.listing import list_users
-from include.publish.publish import Publication, replace_lists, replace_popular, replace_similar
+from include.publish.publish import (
+    Publication,
+    delete_lists,
+    insert_lists,
+    replace_popular,
+    replace_similar,
+)
 from include.publish.tables import CANDIDATE_LISTS as CANDIDATE_ROWS
 from include.publish.tables import RECOMMENDATIONS as RECOMMENDATION_ROWS
 from include.publish.tables import candidate_rows, popular_rows, recommendation_rows, similar_rows
@@ -80,12 +86,16 @@ def relist(
     rows = 0
     if len(user_ids):
         histories = load_histories(con, domain, user_ids, current, as_of, PAIRS)
-        lists = concatenate_lists(list(list_users(current, domain, histories)))
+        blocks = list_users(current, domain, histories)
+        first = next(blocks)
+        # While the other blocks are scored on the other cores.
+        delete_lists(con, USERS)
+        lists = concatenate_lists([first, *blocks])
         listed = recommendation_rows(current, user_ids, lists)
         rows = int(listed.num_rows)
         con.register(LISTS, listed)
         con.register(CANDIDATES, candidate_rows(current, user_ids, lists))
-        replace_lists(con, LISTS, CANDIDATES, USERS, publication)
+        insert_lists(con, LISTS, CANDIDATES, publication)
     if len(changed):
         _relist_items(con, current, publication)
     return Relisted(len(user_ids), len(changed), rows)

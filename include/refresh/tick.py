@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 EVENTS = "refreshed_events"
 CHANGED = "refreshed_items"
 USERS = "refreshed_users"
+INGESTS = "refreshed_ingests"
 # Temporary tables without rows, for batches of a kind that did not come: the lake's own would be looked up.
 _NOTHING = {kind: f"no_{kind}" for kind in ("events", "items", "users")}
 
@@ -177,7 +178,10 @@ def _check_batches(lake: Lake, domain: Domain, staged: list[StagedBatch], run_id
             f" from {batch.accepted_table})"
         )
     listed = ", ".join(f"'{name}'" for name in ids.values()) or "''"
-    views["ingests"] = f"(select * from ops.ingests where batch_id in ({listed}))"
+    lake.con.execute(
+        f"create or replace temp table {INGESTS} as select * from ops.ingests where batch_id in ({listed})"
+    )
+    views["ingests"] = INGESTS
     run_batch_input_gate(lake, domain, views, run_id=run_id, checked_at=now).raise_for_failures()
 
 
