@@ -12,6 +12,7 @@ from datetime import datetime
 
 from include.config.domain import Domain
 from include.errors import DataError
+from include.lake.catalog import ALIAS, quote
 from include.lake.lake import Lake, open_lake
 from include.refresh.compact import compact, is_due
 from include.refresh.source import BatchSource, LandingSource
@@ -20,6 +21,9 @@ from include.settings import Settings
 
 log = logging.getLogger(__name__)
 POLL_SECONDS = 0.5
+# Tables that every tick searches for its users, and the size at which two threads are worth their start.
+SEARCHED = ("user_items", "recommendations")
+LARGE_BYTES = 64 * 1024**2
 
 
 def refresh(
@@ -70,9 +74,17 @@ def refresh(
 
 
 def open_for_ticks(settings: Settings) -> Lake:
-    """The lake on one thread: a tick is some eighty small statements, which cost a third more on two."""
+    """The lake, on one thread while it is small: a tick is some eighty small statements, which cost a third
+    more on two. Of a large lake the search for the touched users' rows outweighs them: 100 users of 120,000
+    took 1.85 s on one thread and 1.40 s on two.
+    """
     lake = open_lake(settings)
-    lake.con.execute("set threads = 1")
+    searched = lake.value(
+        f"select sum(file_size_bytes) from ducklake_table_info({quote(ALIAS)})"
+        f" where table_name in ({', '.join(map(quote, SEARCHED))})"
+    )
+    if (searched or 0) < LARGE_BYTES:
+        lake.con.execute("set threads = 1")
     return lake
 
 
