@@ -35,7 +35,7 @@ ATTEMPTS = 8
 _FILE_OPTIONS = {
     "raw.events": {"target_file_size": "32MB"},
     "features.user_items": {"target_file_size": "32MB"},
-    "serving.candidate_lists": {"target_file_size": "32MB", "parquet_row_group_size": "2048"},
+    "serving.candidate_lists": {"target_file_size": "8MB", "parquet_row_group_size": "2048"},
     "serving.recommendations": {"target_file_size": "2MB", "parquet_row_group_size": "4096"},
 }
 
