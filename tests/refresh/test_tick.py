@@ -10,6 +10,8 @@ from include.config.domain import Domain
 from include.errors import GateError, ModelError
 from include.lake.lake import Lake
 from include.refresh import champion as champions
+from include.refresh import refresh as refreshes
+from include.refresh.refresh import open_for_ticks
 from include.refresh.source import LandingSource
 from include.refresh.tick import drain, run_tick
 from include.settings import Settings
@@ -257,3 +259,16 @@ def _state(lake: Lake) -> list[object]:
             "raw.quarantine",
         )
     ]
+
+
+def test_a_large_lake_is_searched_on_all_cores_and_a_small_one_on_one(
+    lake: Lake, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def threads() -> int:
+        with open_for_ticks(settings) as opened:
+            return int(opened.value("select current_setting('threads')"))
+
+    every_core = lake.value("select current_setting('threads')")
+    assert threads() == 1
+    monkeypatch.setattr(refreshes, "LARGE_BYTES", 1)
+    assert threads() == every_core
