@@ -2,7 +2,7 @@
 
 nightly: the DAG on MovieLens-100K in a new home, Airflow included; what each stage cost.
 training: search, fit and lists of a million made-up events.
-refresh: a tick and a read on a lake of as many.
+refresh: a tick and a read on a lake of as many, and on one of twenty times as many.
 quality: the public benchmark (some ten minutes).
 Without a name: the first three.
 """

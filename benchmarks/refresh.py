@@ -1,4 +1,4 @@
-"""What a tick and a read cost: python -m benchmarks.refresh [--events 1000000,20000000] [--folder FOLDER]
+"""What a tick and a read cost: python -m benchmarks.refresh [--events 1000000] [--folder FOLDER]
 
 A tick takes in one event of each of so many users, in this process, after the imports; the median of REPEATS.
 Reads are of single users' lists, while another process ticks.
@@ -108,7 +108,7 @@ def _tick_until(made: SyntheticLake, stop) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--events", default="1000000")
+    parser.add_argument("--events", default="1000000,20000000")
     parser.add_argument("--folder", type=Path, default=None)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:

@@ -102,6 +102,7 @@ def _words(
     plain = [WITHOUT_EVIDENCE[name].format(verb=verb) for name in names]
     # The words before and after the title: joining them costs a third of filling in a form.
     around = [WITH_EVIDENCE.get(name, "").format(verb=verb, title="\0").partition("\0") for name in names]
+    # At NO_SEGMENT + 1, the first place, the words for a user without a segment.
     popular = [plain[names.index(FALLBACK)], *(f"popular with {name}" for name in recommender.segment_names)]
     rows, places = np.nonzero(items != NO_ITEM)
     told = evidence[rows, places]

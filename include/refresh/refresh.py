@@ -21,9 +21,8 @@ from include.settings import Settings
 
 log = logging.getLogger(__name__)
 POLL_SECONDS = 0.5
-# Tables that every tick searches for its users, and the size at which two threads are worth their start.
-SEARCHED = ("user_items", "recommendations")
-LARGE_BYTES = 64 * 1024**2
+# Of features.user_items, which every tick searches for its users: above it all cores are worth their start.
+LARGE_BYTES = 32 * 1024**2
 
 
 def refresh(
@@ -80,8 +79,7 @@ def open_for_ticks(settings: Settings) -> Lake:
     """
     lake = open_lake(settings)
     searched = lake.value(
-        f"select sum(file_size_bytes) from ducklake_table_info({quote(ALIAS)})"
-        f" where table_name in ({', '.join(map(quote, SEARCHED))})"
+        f"select file_size_bytes from ducklake_table_info({quote(ALIAS)}) where table_name = 'user_items'"
     )
     if (searched or 0) < LARGE_BYTES:
         lake.con.execute("set threads = 1")

@@ -50,13 +50,12 @@ class Covisitation:
         return cls(keep_strongest(similarity, params.neighbours), params)
 
     def score(self, histories: Histories) -> np.ndarray:
-        said = self._session(histories)
-        # Ten items of a long history speak: the others need not be multiplied by zero.
-        speaks = said > 0
-        indptr = np.concatenate(([0], np.cumsum(speaks)))[histories.weights.indptr]
-        session = sp.csr_matrix(
-            (said[speaks], histories.weights.indices[speaks], indptr), histories.weights.shape
-        )
+        weights = histories.weights
+        parts = (self._session(histories), weights.indices, weights.indptr)
+        # A copy, since the histories own two of them. Ten items of a long history speak: the others need not
+        # be multiplied by zero.
+        session = sp.csr_matrix(parts, weights.shape, copy=True)
+        session.eliminate_zeros()
         return dense_product(session, self.similarity)
 
     def contributions(self, histories: Histories, rows: np.ndarray, items: np.ndarray) -> AnyContributions:
