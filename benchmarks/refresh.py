@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.synthetic import ITEMS, USERS, SyntheticLake, item_id, make_synthetic, user_id
 from include.lake.lake import Lake, open_lake
-from include.refresh.refresh import open_for_ticks, refresh
+from include.refresh.refresh import open_for_ticks, refresh, yield_to_readers
 from include.refresh.source import LandingSource
 from include.refresh.tick import run_tick
 from include.serving.recommend import Reader
@@ -99,6 +99,7 @@ def publications(lake: Lake) -> int:
 
 def _tick_until(made: SyntheticLake, stop) -> None:
     """Refreshes as the DAG runs them, merging of files included."""
+    yield_to_readers()
     rng = random.Random(3)
     with open_lake(made.settings, read_only=True) as lake:
         while not stop.is_set():

@@ -49,9 +49,10 @@ LANDING = Asset(
 def tick() -> dict[str, int]:
     """Drain all that waits; returns rows taken in and lists written."""
     from include.nightly.stages import open_run
-    from include.refresh.refresh import refresh
+    from include.refresh.refresh import refresh, yield_to_readers
     from include.settings import utc_now
 
+    yield_to_readers()
     context = get_current_context()
     params = context["params"]
     run = open_run(context["run_id"], params["domain"])

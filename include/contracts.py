@@ -25,6 +25,7 @@ class Table:
     grain: str
     columns: tuple[Column, ...]
     partition: tuple[str, ...] = ()
+    sort: tuple[str, ...] = ()
 
     @property
     def path(self) -> str:
@@ -123,6 +124,7 @@ _TABLES = (
                 "instant that weight is decayed to; the same decay brings it to a later one",
             ),
         ),
+        sort=("user_id", "item_id"),
     ),
     Table(
         "features",
@@ -136,6 +138,7 @@ _TABLES = (
             ("first_event_at", "TIMESTAMP", "first event"),
             ("last_event_at", "TIMESTAMP", "last event"),
         ),
+        sort=("user_id",),
     ),
     Table(
         "features",
@@ -150,6 +153,7 @@ _TABLES = (
             ("first_event_at", "TIMESTAMP", "first event"),
             ("last_event_at", "TIMESTAMP", "last event"),
         ),
+        sort=("item_id",),
     ),
     Table(
         "features",
@@ -161,6 +165,7 @@ _TABLES = (
             ("users", "BIGINT", "users who had both"),
             ("similarity", "DOUBLE", "cosine of user sets × support correction, 0 to 1"),
         ),
+        sort=("item_id", "neighbour_id"),
     ),
     Table(
         "features",
@@ -189,6 +194,7 @@ _TABLES = (
             ("generated_at", "TIMESTAMP", "as_of of the run that made the list"),
             ("share", "FLOAT", "the source's part of what all sources say for the item, 0 to 1"),
         ),
+        sort=("user_id", "rank"),
     ),
     Table(
         "serving",
@@ -201,6 +207,7 @@ _TABLES = (
             ("source_scores", "FLOAT[]", "the source's own score of each"),
             ("publication_id", "VARCHAR", "see serving.publications"),
         ),
+        sort=("user_id", "source"),
     ),
     Table(
         "serving",

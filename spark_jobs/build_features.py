@@ -42,13 +42,6 @@ ROWS_PER_PARTITION = 250_000
 ROWS_PER_FILE = 2_000_000
 # Point reads of one user's rows decode whole row groups: 1 MB is some 40,000 rows, 2 ms.
 ROW_GROUP_BYTES = 1 << 20
-# A user's or an item's rows lie together, so that a point read takes one row group.
-_SORT = {
-    "user_items": ["user_id", "item_id"],
-    "user_stats": ["user_id"],
-    "item_stats": ["item_id"],
-    "item_pairs": ["item_id", "neighbour_id"],
-}
 
 
 def read_events(spark: SparkSession, files: Sequence[EventFile], snapshot: int) -> DataFrame:
@@ -186,12 +179,13 @@ def build_item_pairs(
 def write_table(table: DataFrame, name: str, folder: str, *, rows: int) -> None:
     """Write as the contract has it: columns in order, sorted, a file for each ROWS_PER_FILE of ``rows``."""
     files = max(1, math.ceil(rows / ROWS_PER_FILE))
-    columns = TABLES[f"features.{name}"].column_names
-    sort = _SORT[name]
+    contract = TABLES[f"features.{name}"]
+    # A user's or an item's rows lie together, so that a point read takes one row group.
+    sort = contract.sort
     spread = table.repartition(1) if files == 1 else table.repartitionByRange(files, sort[0])
     (
         spread.sortWithinPartitions(*sort)
-        .select(*columns)
+        .select(*contract.column_names)
         .write.option("parquet.block.size", ROW_GROUP_BYTES)
         .parquet(f"{folder}/{name}", compression="zstd")
     )

@@ -72,12 +72,14 @@ def write_ledger(con: duckdb.DuckDBPyConnection, staged: StagedBatch, before: da
         [horizon] if horizon else [],
     )
     con.execute(
-        "insert into ops.ingests (batch_id, source, file, content_hash, bytes, status, rows_in, accepted,"
-        " quarantined, deduplicated, late, first_event_at, last_event_at, ingested_at, run_id)"
-        " select ?, ?, name, content_hash, bytes, status, rows_in, good, bad, rows_in - good - bad, late,"
-        " first_at, last_at, ?, ? from staged_ledger order by number",
+        f"create or replace temp table {staged.ledger_table} as"
+        " select ?::varchar as batch_id, ?::varchar as source, name as file, content_hash, bytes, status,"
+        " rows_in, good as accepted, bad as quarantined, rows_in - good - bad as deduplicated, late,"
+        " first_at as first_event_at, last_at as last_event_at, ?::timestamp as ingested_at,"
+        " ?::varchar as run_id from staged_ledger order by number",
         [staged.batch_id, staged.kind, staged.ingested_at, staged.run_id],
     )
+    con.execute(f"insert into ops.ingests by name select * from {staged.ledger_table}")
     row = con.execute(
         "select count(*), coalesce(sum(rows_in), 0), coalesce(sum(good), 0), coalesce(sum(bad), 0),"
         " coalesce(sum(rows_in - good - bad), 0), coalesce(sum(late), 0), min(rows_in - good - bad)"

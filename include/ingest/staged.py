@@ -36,6 +36,11 @@ class StagedBatch:
         """Temporary table of the rows that the commit accepted."""
         return f"accepted_{self.kind}"
 
+    @property
+    def ledger_table(self) -> str:
+        """Temporary table of the rows that the commit added to ops.ingests."""
+        return f"ledger_{self.kind}"
+
 
 @dataclass(frozen=True)
 class BatchCounts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -17,13 +18,15 @@ from include.recommender.lists import NO_ITEM, Candidates, Lists, concatenate_li
 from include.recommender.model import Recommender
 from include.recommender.rank import rank
 from include.recommender.reasons import explain
-from include.recommender.threads import in_threads
+from include.recommender.threads import cores, in_threads
 from include.retrieval.registry import FALLBACK
 
 # All sources' dense scores of one block together; bounds the peak whatever the catalogue's size.
 BLOCK_BYTES = 64 * 1024**2
-# Few rows stay in the processor's caches from one step to the next, and give every core something to do.
-BLOCK_ROWS = 64
+# Few rows stay in the processor's caches from one step to the next.
+BLOCK_ROWS = 128
+# Down to this many, rows are shared out so that every core has some; fewer are done before a thread starts.
+LEAST_ROWS = 32
 HIDDEN = np.float32(-np.inf)
 
 
@@ -65,7 +68,7 @@ def recommend_blocks(
             f"{len(recommender.catalogue)}; build histories against recommender.catalogue"
         )
     n = recommender.config.list_size if n is None else n
-    rows = block_rows(recommender)
+    rows = min(block_rows(recommender), max(LEAST_ROWS, math.ceil(histories.n_users / cores())))
     starts = range(0, max(histories.n_users, 1), rows)
 
     def work(start: int) -> Lists:

@@ -6,14 +6,17 @@ import logging
 import time
 from collections.abc import Iterable
 
+import duckdb
+
+from include.contracts import TABLES as CONTRACTS
 from include.lake.catalog import ALIAS, quote
 from include.lake.lake import Lake
 from include.lake.lock import writer_lock
 
 log = logging.getLogger(__name__)
-# A tick adds a file to each table, which every later tick and read may open: by then each takes half as long
-# again. Merging takes about as long as two ticks.
-EVERY_PUBLICATIONS = 16
+# A tick adds a file to each table, which every later tick and read may open. Merging takes about as long as a
+# tick.
+EVERY_PUBLICATIONS = 8
 # What every tick adds files to.
 TABLES = (
     "raw.events",
@@ -25,8 +28,11 @@ TABLES = (
     "ops.watermarks",
     "ops.fence",
 )
-# A tick's own files lose their rows to later ticks; the nightly's large one is left alone until half is gone.
+# The nightly's large files are left alone until half of their rows are gone.
 REWRITTEN_SHARE = 0.5
+# Files below it are gathered into one, again and again until that is larger: 0.1 s for each megabyte.
+SMALL_BYTES = 1_000_000
+GATHERED = "gathered_rows"
 
 
 def is_due(publication_ids: Iterable[str]) -> bool:
@@ -37,16 +43,54 @@ def is_due(publication_ids: Iterable[str]) -> bool:
 def compact(lake: Lake, *, run_id: str) -> None:
     """Merge the small files of TABLES.
 
-    Under the writer's lock, but not by ``Lake.write``: DuckLake compacts in commits that change nothing else,
-    not even the fence row. What rows there are stays the same, and old snapshots stay readable:
-    `maintain_lake` expires them and removes the files.
+    What rows there are stays the same, and old snapshots stay readable: `maintain_lake` expires them and
+    removes the files.
     """
     for table in TABLES:
         started = time.monotonic()
+        if CONTRACTS[table].sort:
+            gather(lake, table, run_id=run_id)
         schema, name = table.split(".")
         target = f"{quote(ALIAS)}, {quote(name)}, schema => {quote(schema)}"
+        # Not by Lake.write: DuckLake compacts in commits that change nothing else, not even the fence row.
         with writer_lock(lake.lock_path, run_id):
-            # First what later ticks replaced is dropped: only files without deleted rows are merged.
             lake.rows(f"call ducklake_rewrite_data_files({target}, delete_threshold => {REWRITTEN_SHARE})")
             lake.rows(f"call ducklake_merge_adjacent_files({target})")
         log.info("merged the files of %s in %.2f s", table, time.monotonic() - started)
+
+
+def gather(lake: Lake, table: str, *, run_id: str) -> None:
+    """Write the rows of a table's small files into one, in the table's order.
+
+    DuckLake merges no file that has deleted rows, and ticks delete from what earlier ticks wrote: such files
+    would pile up, and each read would open them all. Its merge also leaves rows in the order of the files,
+    so that a reader of one user could skip none.
+    """
+    if len(small_files(lake, table)) < 2:
+        return
+
+    def work(con: duckdb.DuckDBPyConnection) -> None:
+        # Looked up again: another process may have gathered meanwhile.
+        files = ", ".join(quote(file) for file in small_files(lake, table)) or "null"
+        order = ", ".join(f'"{column}"' for column in CONTRACTS[table].sort)
+        con.execute(
+            f"create or replace temp table {GATHERED} as"
+            f" select * from {table} where filename in ({files}) order by {order}"
+        )
+        con.execute(f"delete from {table} where filename in ({files})")
+        con.execute(f"insert into {table} select * from {GATHERED}")
+        con.execute(f"drop table {GATHERED}")
+
+    lake.write(work, run_id=run_id, message=f"gather {table}")
+
+
+def small_files(lake: Lake, table: str) -> list[str]:
+    """Paths of the table's files below SMALL_BYTES."""
+    schema, name = table.split(".")
+    listed = f"ducklake_list_files({quote(ALIAS)}, {quote(name)}, schema => {quote(schema)})"
+    return [
+        str(path)
+        for (path,) in lake.rows(
+            f"select data_file from {listed} where data_file_size_bytes < {SMALL_BYTES} order by data_file"
+        )
+    ]

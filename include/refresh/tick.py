@@ -32,7 +32,6 @@ log = logging.getLogger(__name__)
 EVENTS = "refreshed_events"
 CHANGED = "refreshed_items"
 USERS = "refreshed_users"
-INGESTS = "refreshed_ingests"
 # Temporary tables without rows, for batches of a kind that did not come: the lake's own would be looked up.
 _NOTHING = {kind: f"no_{kind}" for kind in ("events", "items", "users")}
 
@@ -90,7 +89,8 @@ def run_tick(lake: Lake, domain: Domain, source: BatchSource, *, run_id: str, no
     def work(con: duckdb.DuckDBPyConnection) -> tuple[list[BatchCounts], Relisted, Publication | None]:
         counts = [commit_batch(con, batch) for batch in staged]
         _collect(con, staged, run_id)
-        _check_batches(lake, domain, staged, run_id, now)
+        if staged:
+            _check_batches(lake, domain, staged, run_id, now)
         if champion is None or model is None:
             return counts, Relisted(0, 0, 0), None
         has_items = any(batch.kind == "items" for batch in staged)
@@ -169,7 +169,6 @@ def _collect(con: duckdb.DuckDBPyConnection, staged: list[StagedBatch], run_id: 
 
 def _check_batches(lake: Lake, domain: Domain, staged: list[StagedBatch], run_id: str, now: datetime) -> None:
     """The input gate on the rows of this batch.  Raises GateError, which rolls the transaction back."""
-    ids = {batch.kind: batch.batch_id for batch in staged}
     views = dict(_NOTHING)
     for batch in staged:
         # The batch's own columns, and the two that the commit adds.
@@ -177,11 +176,8 @@ def _check_batches(lake: Lake, domain: Domain, staged: list[StagedBatch], run_id
             f"(select *, '{batch.batch_id}' as batch_id, timestamp '{batch.ingested_at}' as ingested_at"
             f" from {batch.accepted_table})"
         )
-    listed = ", ".join(f"'{name}'" for name in ids.values()) or "''"
-    lake.con.execute(
-        f"create or replace temp table {INGESTS} as select * from ops.ingests where batch_id in ({listed})"
-    )
-    views["ingests"] = INGESTS
+    ledgers = " union all by name ".join(f"select * from {batch.ledger_table}" for batch in staged)
+    views["ingests"] = f"({ledgers})"
     run_batch_input_gate(lake, domain, views, run_id=run_id, checked_at=now).raise_for_failures()
 
 

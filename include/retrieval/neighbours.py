@@ -45,8 +45,10 @@ def keep_strongest(similarity: sp.csr_matrix, n_kept: int) -> sp.csr_matrix:
 
 def dense_product(history: sp.csr_matrix, item_item: sp.csr_matrix | np.ndarray) -> np.ndarray:
     """float32 (n_users, n_items): history @ item_item, made dense."""
-    product = history @ item_item
-    return np.asarray(product.toarray() if sp.issparse(product) else product, dtype=np.float32)
+    if sp.issparse(item_item):
+        return np.asarray((history @ item_item).toarray(), dtype=np.float32)
+    # By items: a row of the matrix is then read once for all users of the block, not once for each.
+    return np.asarray(history.tocsc() @ item_item, dtype=np.float32)
 
 
 def pack_csr(matrix: sp.csr_matrix) -> dict[str, np.ndarray]:

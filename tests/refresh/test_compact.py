@@ -35,9 +35,29 @@ def test_fewer_files_hold_the_same_rows_now_and_before(lake: Lake, settings: Set
     assert len(lake.files("serving.recommendations")) < files["serving.recommendations"]
 
 
-def test_every_32nd_publication_calls_for_it() -> None:
-    assert is_due(["00000031-refresh-x", "00000032-refresh-y"])
-    assert not is_due(["00000031-refresh-x", "00000033-refresh-y"]) and not is_due([])
+def test_files_that_later_ticks_deleted_from_are_merged_too(
+    lake: Lake, settings: Settings, tick: Run
+) -> None:
+    """Of each tick's two lists the next one replaces one."""
+    for n in range(4):
+        at = NEWEST + timedelta(minutes=n + 1)
+        events = [purchase(f"u0{user}", f"b{n + 9:02}", at) for user in (n, n + 1)]
+        land(settings, "events", f"{n}.jsonl", events)
+        tick()
+    table = "serving.recommendations"
+    assert sum(deleted is not None for _, deleted in lake.files(table)) >= 4
+    before = rows(lake)
+    compact(lake, run_id="test")
+    assert rows(lake) == before
+    assert [deleted for _, deleted in lake.files(table)] == [None]
+    assert lake.rows(f"select * from {table}") == lake.rows(f"select * from {table} order by user_id, rank")
+
+
+def test_every_nth_publication_calls_for_it() -> None:
+    n = compaction.EVERY_PUBLICATIONS
+    before, due, after = (f"{number:08}-refresh-x" for number in (4 * n - 1, 4 * n, 4 * n + 1))
+    assert is_due([before, due])
+    assert not is_due([before, after]) and not is_due([])
 
 
 def test_a_refresh_run_merges_when_due(
