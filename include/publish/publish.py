@@ -89,11 +89,11 @@ def delete_lists(con: duckdb.DuckDBPyConnection, users: str) -> None:
 
 
 def insert_lists(
-    con: duckdb.DuckDBPyConnection, recommendations: str, candidates: str, publication: Publication
+    con: duckdb.DuckDBPyConnection, recommendations: pa.Table, candidates: pa.Table, publication: Publication
 ) -> None:
-    """Add the lists of users who have none.  recommendations, candidates: relations of the new rows."""
-    _insert(con, "recommendations", recommendations, publication)
-    _insert(con, "candidate_lists", candidates, publication)
+    """Add the lists of users who have none.  recommendations, candidates: the new rows."""
+    _insert_rows(con, "recommendations", recommendations, publication)
+    _insert_rows(con, "candidate_lists", candidates, publication)
 
 
 def replace_similar(
@@ -101,16 +101,18 @@ def replace_similar(
 ) -> None:
     """Put new neighbours in the place of those of some items.  items: relation with their item_id."""
     con.execute(f"delete from serving.similar_items where item_id in (select item_id from {items})")
-    con.register("new_rows", similar)
-    _insert(con, "similar_items", "new_rows", publication)
-    con.unregister("new_rows")
+    _insert_rows(con, "similar_items", similar, publication)
 
 
 def replace_popular(con: duckdb.DuckDBPyConnection, popular: pa.Table, publication: Publication) -> None:
     """Put new popular items in the place of all that are live."""
     con.execute("delete from serving.popular_items")
-    con.register("new_rows", popular)
-    _insert(con, "popular_items", "new_rows", publication)
+    _insert_rows(con, "popular_items", popular, publication)
+
+
+def _insert_rows(con: duckdb.DuckDBPyConnection, name: str, rows: pa.Table, publication: Publication) -> None:
+    con.register("new_rows", rows)
+    _insert(con, name, "new_rows", publication)
     con.unregister("new_rows")
 
 

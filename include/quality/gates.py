@@ -1,6 +1,6 @@
 """The gates: rows are checked before they are trained on, lists before they are read.
 
-Each takes an open lake and sees what its connection sees, a transaction's uncommitted rows included. None
+Each sees what the connection that it is given sees, a transaction's uncommitted rows included. None
 writes to the lake: ``save_results`` does, inside the caller's ``Lake.write``.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+
+import duckdb
 
 from include.config.domain import Domain
 from include.lake.catalog import quote
@@ -97,7 +99,7 @@ def run_batch_input_gate(
 
 
 def run_touched_output_gate(
-    lake: Lake,
+    con: duckdb.DuckDBPyConnection,
     domain: Domain,
     views: Mapping[str, str],
     *,
@@ -112,8 +114,8 @@ def run_touched_output_gate(
     changed.
     """
     checks = output_checks(domain, as_of=as_of, whole=False)
-    with gate_views(lake.con, views, TOUCHED_RELATIONS, checks):
-        findings = evaluate_checks(lake.con, checks, in_memory=True)
+    with gate_views(con, views, TOUCHED_RELATIONS, checks):
+        findings = evaluate_checks(con, checks, in_memory=True)
         return GateReport("output", run_id, checked_at, findings)
 
 

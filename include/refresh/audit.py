@@ -1,50 +1,84 @@
-"""The output gate on what a refresh, or a publish that catches up, has just written again."""
+"""The output gate on what a refresh, or a publish that catches up, writes again."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime
 
+import duckdb
+import pyarrow as pa
+
 from include.config.domain import Domain
-from include.lake.lake import Lake
 from include.publish.consumed import consumed_relation
 from include.publish.publish import Publication
 from include.quality.gates import run_touched_output_gate
-from include.refresh.pairs import PAIRS
-from include.refresh.relist import CANDIDATES, LISTS, USERS
-
-# Temporary table: several checks read it, and each would search the lake anew.
-ITEMS = "audited_items"
+from include.quality.report import GateReport
 
 
-def check_touched(lake: Lake, domain: Domain, publication: Publication, as_of: datetime) -> None:
-    """Audit the lists of ``USERS``, inside the transaction.  Raises GateError, which rolls it back.
+@contextmanager
+def audited(
+    con: duckdb.DuckDBPyConnection,
+    domain: Domain,
+    publication: Publication,
+    as_of: datetime,
+    *,
+    users: str,
+    user_items: str,
+    lists: pa.Table,
+    candidates: pa.Table,
+) -> Iterator[None]:
+    """Audit new lists while the block writes them, inside the transaction.
 
-    Nobody there, nothing to audit: a new item that no list holds yet.
+    users: relation with the user_id of everyone listed; user_items: their rows of features.user_items; lists,
+    candidates: their new rows. Raises GateError when the block is done, which rolls the transaction back.
     """
-    if not lake.value(f"select count(*) from {USERS}"):
-        return
     # An item that has events and no row of its own is recommended under its id, always available.
-    lake.con.execute(
-        f"create or replace temp table {ITEMS} as"
-        " select item_id, available_from, available_to from raw.items union all by name"
+    items = (
+        "select item_id, available_from, available_to from raw.items union all by name"
         " select item_id from features.item_stats anti join raw.items using (item_id)"
     )
+    consumed = f"select user_id, item_id from {consumed_relation(domain, user_items, as_of)}"
+    tables = {
+        "items": con.execute(items).to_arrow_table(),
+        "consumed": con.execute(consumed).to_arrow_table(),
+        "users": con.execute(f"select user_id from {users}").to_arrow_table(),
+        "recommendations": lists,
+        "candidate_lists": candidates,
+    }
+
+    def audit() -> GateReport:
+        # A connection of its own: the caller's is busy writing. It needs nothing of the lake.
+        with con.cursor() as own:
+            for name, table in tables.items():
+                own.register(f"audited_{name}", table)
+            return run_touched_output_gate(
+                own,
+                domain,
+                _views(publication),
+                run_id=publication.run_id,
+                as_of=as_of,
+                checked_at=publication.published_at,
+            )
+
+    with ThreadPoolExecutor(1) as pool:
+        report = pool.submit(audit)
+        yield
+        report.result().raise_for_failures()
+
+
+def _views(publication: Publication) -> dict[str, str]:
+    """The gate's relations: with the columns that the publish adds."""
     published = f"'{publication.publication_id}' as publication_id"
     added = (
         f"{published}, '{publication.model_version}' as model_version,"
         f" timestamp '{publication.as_of}' as generated_at"
     )
-    run_touched_output_gate(
-        lake,
-        domain,
-        {
-            "recommendations": f"(select *, {added} from {LISTS})",
-            "candidate_lists": f"(select *, {published} from {CANDIDATES})",
-            "items": ITEMS,
-            "consumed": consumed_relation(domain, PAIRS, as_of),
-            "users": USERS,
-        },
-        run_id=publication.run_id,
-        as_of=as_of,
-        checked_at=publication.published_at,
-    ).raise_for_failures()
+    return {
+        "recommendations": f"(select *, {added} from audited_recommendations)",
+        "candidate_lists": f"(select *, {published} from audited_candidate_lists)",
+        "items": "audited_items",
+        "consumed": "audited_consumed",
+        "users": "audited_users",
+    }

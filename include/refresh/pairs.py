@@ -25,7 +25,7 @@ def load_pairs(con: duckdb.DuckDBPyConnection, users: str) -> None:
 
 
 def add_events(con: duckdb.DuckDBPyConnection, events: str, config: EventsConfig, as_of: datetime) -> None:
-    """Add new events to features.user_items and PAIRS, inside the caller's transaction.
+    """Add new events to PAIRS; ``write_pairs`` brings what that changed into the lake.
 
     events: relation of raw.events rows that features.user_items does not contain yet; none after as_of, and
     all of users whom ``load_pairs`` was asked for. Only the pairs of these events are written. A row's weight
@@ -61,9 +61,16 @@ def add_events(con: duckdb.DuckDBPyConnection, events: str, config: EventsConfig
         """,
         {"as_of": as_of},
     )
+    _replace_changed(con, PAIRS)
+
+
+def write_pairs(con: duckdb.DuckDBPyConnection) -> None:
+    """Write what ``add_events`` changed into features.user_items, inside the caller's transaction."""
+    _replace_changed(con, "features.user_items")
+
+
+def _replace_changed(con: duckdb.DuckDBPyConnection, table: str) -> None:
     again = f"select user_id, item_id from {_CHANGED} where is_stored"
     if con.execute(f"{again} limit 1").fetchone():
-        for table in ("features.user_items", PAIRS):
-            con.execute(f"delete from {table} where (user_id, item_id) in ({again})")
-    for table in ("features.user_items", PAIRS):
-        con.execute(f"insert into {table} select {_COLUMNS} from {_CHANGED}")
+        con.execute(f"delete from {table} where (user_id, item_id) in ({again})")
+    con.execute(f"insert into {table} select {_COLUMNS} from {_CHANGED}")

@@ -6,6 +6,8 @@ since its own cut-off, so that a publish never forgets.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,21 +24,17 @@ from include.publish.publish import (
     replace_popular,
     replace_similar,
 )
-from include.publish.tables import CANDIDATE_LISTS as CANDIDATE_ROWS
-from include.publish.tables import RECOMMENDATIONS as RECOMMENDATION_ROWS
 from include.publish.tables import candidate_rows, popular_rows, recommendation_rows, similar_rows
 from include.recommender.lists import concatenate_lists
 from include.recommender.model import Recommender
 from include.recommender.neighbours import popular_items, similar_items
+from include.refresh.audit import audited
 from include.refresh.pairs import PAIRS
 
 # Temporary tables that hold what has to be listed again.
 USERS = "relisted_users"
 ITEMS = "relisted_items"
 NEIGHBOURS = "relisted_neighbours"
-# The new rows as the connection reads them from memory: the audit checks them without a search in the lake.
-LISTS = "relisted_recommendations"
-CANDIDATES = "relisted_candidates"
 
 
 @dataclass(frozen=True)
@@ -72,30 +70,43 @@ def relist(
     publication: Publication,
     as_of: datetime,
     current: Recommender | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Relisted:
     """List again whoever ``find_relisted`` found, from PAIRS, with the catalogue of as_of.
 
-    current: the recommender over that catalogue, where the caller has it already.
+    meanwhile: what else the connection has to write; done while lists are scored.
+    current: the recommender over that catalogue, where the caller has it already. Raises GateError where the
+    audit refuses the new lists.
     """
     if current is None:
         current = recommender.with_catalogue(load_catalogue(con, domain, as_of))
-    con.register(LISTS, RECOMMENDATION_ROWS.empty_table())
-    con.register(CANDIDATES, CANDIDATE_ROWS.empty_table())
     user_ids = _ids(con, f"select user_id from {USERS} order by user_id")
     changed = _ids(con, f"select item_id from {ITEMS} order by item_id")
     rows = 0
     if len(user_ids):
         histories = load_histories(con, domain, user_ids, current, as_of, PAIRS)
-        blocks = list_users(current, domain, histories)
-        first = next(blocks)
-        # While the other blocks are scored on the other cores.
-        delete_lists(con, USERS)
-        lists = concatenate_lists([first, *blocks])
+        with ThreadPoolExecutor(1) as pool:
+            scored = pool.submit(lambda: concatenate_lists([*list_users(current, domain, histories)]))
+            if meanwhile:
+                meanwhile()
+            delete_lists(con, USERS)
+            lists = scored.result()
         listed = recommendation_rows(current, user_ids, lists)
+        candidates = candidate_rows(current, user_ids, lists)
         rows = int(listed.num_rows)
-        con.register(LISTS, listed)
-        con.register(CANDIDATES, candidate_rows(current, user_ids, lists))
-        insert_lists(con, LISTS, CANDIDATES, publication)
+        with audited(
+            con,
+            domain,
+            publication,
+            as_of,
+            users=USERS,
+            user_items=PAIRS,
+            lists=listed,
+            candidates=candidates,
+        ):
+            insert_lists(con, listed, candidates, publication)
+    elif meanwhile:
+        meanwhile()
     if len(changed):
         _relist_items(con, current, publication)
     return Relisted(len(user_ids), len(changed), rows)

@@ -127,10 +127,10 @@ def test_what_is_not_given_is_taken_from_the_lake(lake: Lake, books: Domain) -> 
 
 def test_the_touched_gate_refuses_what_the_nightly_refuses(lake: Lake, books: Domain) -> None:
     views = {**seeds.OUTPUT, "users": "(select 'u1' as user_id)"}
-    report = run_touched_output_gate(lake, books, views, run_id="r2", as_of=seeds.AS_OF, checked_at=NOW)
+    report = run_touched_output_gate(lake.con, books, views, run_id="r2", as_of=seeds.AS_OF, checked_at=NOW)
     assert report.failures == ()
     lake.con.execute(seeds.OUTPUT_FAULTS["recommendations: nothing consumed is listed"])
-    report = run_touched_output_gate(lake, books, views, run_id="r2", as_of=seeds.AS_OF, checked_at=NOW)
+    report = run_touched_output_gate(lake.con, books, views, run_id="r2", as_of=seeds.AS_OF, checked_at=NOW)
     assert [f.check.name for f in report.failures] == ["recommendations: nothing consumed is listed"]
 
 
