@@ -1,7 +1,8 @@
 """What a tick and a read cost: python -m benchmarks.refresh [--events 1000000] [--folder FOLDER]
 
 A tick takes in one event of each of so many users, in this process, after the imports; the median of REPEATS.
-Reads are of single users' lists, while another process ticks.
+Reads are of single users' lists, while another process ticks. The first lake is told beside a whole nightly,
+as `make nightly` runs it (without a search for better settings): what one would wait for instead.
 """
 
 from __future__ import annotations
@@ -9,7 +10,11 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import random
+import resource
+import subprocess
+import sys
 import tempfile
 import time
 from datetime import timedelta
@@ -17,14 +22,15 @@ from pathlib import Path
 
 from benchmarks.synthetic import ITEMS, USERS, SyntheticLake, item_id, make_synthetic, user_id
 from include.lake.lake import Lake, open_lake
+from include.refresh.compact import EVERY_PUBLICATIONS, compact, is_due
 from include.refresh.refresh import open_for_ticks, refresh, yield_to_readers
 from include.refresh.source import LandingSource
 from include.refresh.tick import run_tick
 from include.serving.recommend import Reader
-from include.settings import utc_now
+from include.settings import REPO, utc_now
 
 TOUCHED = (1, 100, 1000)
-REPEATS = 3
+REPEATS = 7
 READS = 1000
 
 
@@ -46,10 +52,11 @@ def land_views(lake: Lake, users: int, rng: random.Random) -> None:
     partial.rename(path)
 
 
-def time_ticks(made: SyntheticLake) -> dict[int, tuple[float, float]]:
-    """Touched users -> wall and processor seconds of a tick."""
+def time_ticks(made: SyntheticLake) -> tuple[dict[int, tuple[float, float]], float]:
+    """Touched users -> wall and processor seconds of a tick; and the longest merge of files in between."""
     rng = random.Random(1)
     seconds: dict[int, tuple[float, float]] = {}
+    longest = 0.0
     with open_for_ticks(made.settings) as lake:
         for users in (1, *TOUCHED):  # the first loads the model, and is not counted
             taken = []
@@ -57,10 +64,14 @@ def time_ticks(made: SyntheticLake) -> dict[int, tuple[float, float]]:
                 land_views(lake, users, rng)
                 began, of_processor = time.perf_counter(), time.process_time()
                 tick = run_tick(lake, made.domain, LandingSource(100_000), run_id="bench", now=utc_now())
-                assert tick is not None and tick.users == users
                 taken.append((time.perf_counter() - began, time.process_time() - of_processor))
+                assert tick is not None and tick.users == users and tick.publication is not None
+                if is_due([tick.publication.publication_id]):
+                    began = time.perf_counter()
+                    compact(lake, run_id="bench")
+                    longest = max(longest, time.perf_counter() - began)
             seconds[users] = sorted(taken)[len(taken) // 2]
-    return seconds
+    return seconds, longest
 
 
 def time_reads(reader: Reader) -> tuple[float, float]:
@@ -93,6 +104,33 @@ def time_reads_beside_ticks(made: SyntheticLake, reader: Reader) -> tuple[float,
     return p50, p99, ticks
 
 
+def time_nightly(made: SyntheticLake) -> tuple[float, float]:
+    """Wall and processor seconds of a whole nightly, Spark and dbt included.
+
+    Raises RuntimeError where it fails.
+    """
+    settings = made.settings
+    environment = {
+        **os.environ,
+        "NIGHTJAR_HOME": str(settings.home),
+        "NIGHTJAR_CONFIG": str(settings.config),
+    }
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "bin.run_dag", "nightly_recommendations"],
+        cwd=REPO,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode:
+        raise RuntimeError(f"the nightly failed:\n{done.stdout[-2000:]}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return time.perf_counter() - began, processor
+
+
 def publications(lake: Lake) -> int:
     return int(lake.value("select count(*) from serving.publications"))
 
@@ -118,21 +156,23 @@ def main() -> None:
             made = make_synthetic(Path(folder) / str(events), events=events)
             size = f"{events:,} events, {USERS * made.copies:,} users"
             print(f"{size}: made in {time.perf_counter() - began:.0f} s", flush=True)
-            # Copies of the users are copied, not listed: only the first lake has a nightly to compare with.
-            nightly = made.nightly_seconds if made.copies == 1 else None
-            if nightly:
-                print(f"  its nightly, training and lists alone: {nightly:.1f} s of processor", flush=True)
-            for users, (wall, processor) in time_ticks(made).items():
-                compared = f", {nightly / processor:.0f} times less than the nightly" if nightly else ""
+            ticks, longest = time_ticks(made)
+            for users, (wall, processor) in ticks.items():
                 print(
-                    f"  a tick of {users:,} users: {wall:.2f} s, {processor:.2f} s of processor{compared}",
-                    flush=True,
+                    f"  a tick of {users:,} users: {wall:.2f} s, {processor:.2f} s of processor", flush=True
                 )
+            print(f"  merging files, every {EVERY_PUBLICATIONS} ticks: {longest:.2f} s at most", flush=True)
             with Reader(made.settings, made.domain) as reader:
                 p50, p99 = time_reads(reader)
                 print(f"  a read: p50 {p50:.1f} ms, p99 {p99:.1f} ms", flush=True)
-                p50, p99, ticks = time_reads_beside_ticks(made, reader)
-            print(f"  a read beside {ticks} ticks: p50 {p50:.1f} ms, p99 {p99:.1f} ms", flush=True)
+                p50, p99, committed = time_reads_beside_ticks(made, reader)
+            print(f"  a read beside {committed} ticks: p50 {p50:.1f} ms, p99 {p99:.1f} ms", flush=True)
+            # Copies of the users are no users to train on: only the first lake has a nightly to compare with.
+            if made.copies == 1:
+                wall, processor = time_nightly(made)
+                print(f"  its nightly: {wall:.0f} s, {processor:.0f} s of processor", flush=True)
+                for users, (_, of_tick) in ticks.items():
+                    print(f"    {processor / of_tick:.0f} times a tick of {users:,} users", flush=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ events costs a tick the same work for the same touched users, and whatever more 
 from __future__ import annotations
 
 import argparse
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,13 +42,9 @@ ranking: {method: blend}
 
 @dataclass(frozen=True)
 class SyntheticLake:
-    """nightly_seconds: of a processor, for the nightly that published it, at its cheapest: no Airflow, Spark,
-    dbt, gate or evaluation.  Of one copy of the users."""
-
     settings: Settings
     domain: Domain
     copies: int
-    nightly_seconds: float
 
 
 def make_synthetic(
@@ -66,12 +61,10 @@ def make_synthetic(
     with open_lake(settings) as lake:
         _write_items(lake, items)
         _write_events(lake, min(events, BASE_EVENTS), users, items, seed)
-    began = time.process_time()
     publish_nightly(settings, domain, "synthetic")
-    nightly_seconds = time.process_time() - began
     if copies > 1:
         _copy_users(settings, copies)
-    return SyntheticLake(settings, domain, copies, nightly_seconds)
+    return SyntheticLake(settings, domain, copies)
 
 
 def item_id(index: int) -> str:

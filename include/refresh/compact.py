@@ -32,6 +32,9 @@ TABLES = (
 REWRITTEN_SHARE = 0.5
 # Files below it are gathered into one, again and again until that is larger: 0.1 s for each megabyte.
 SMALL_BYTES = 1_000_000
+# Files that one merge makes of a table: a backfill leaves hundreds of days with a few files each, whose merge
+# would keep ticks waiting for half a minute. The rest is for the next time.
+MERGED_AT_ONCE = 8
 GATHERED = "gathered_rows"
 
 
@@ -55,7 +58,9 @@ def compact(lake: Lake, *, run_id: str) -> None:
         # Not by Lake.write: DuckLake compacts in commits that change nothing else, not even the fence row.
         with writer_lock(lake.lock_path, run_id):
             lake.rows(f"call ducklake_rewrite_data_files({target}, delete_threshold => {REWRITTEN_SHARE})")
-            lake.rows(f"call ducklake_merge_adjacent_files({target})")
+            lake.rows(
+                f"call ducklake_merge_adjacent_files({target}, max_compacted_files => {MERGED_AT_ONCE})"
+            )
         log.info("merged the files of %s in %.2f s", table, time.monotonic() - started)
 
 
