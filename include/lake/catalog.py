@@ -20,6 +20,11 @@ class Catalog:
     data: str
 
     @property
+    def is_local(self) -> bool:
+        """Whether the data lies in a folder."""
+        return "://" not in self.data
+
+    @property
     def extensions(self) -> tuple[str, ...]:
         return ("ducklake", self.kind)
 

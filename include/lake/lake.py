@@ -159,7 +159,8 @@ def open_lake(
         raise LakeError(f"no lake at {catalog.target}; run `make nightly` first")
     if not read_only:
         settings.make_folders()
-        Path(catalog.data).mkdir(parents=True, exist_ok=True) if "://" not in catalog.data else None
+        if catalog.is_local:
+            Path(catalog.data).mkdir(parents=True, exist_ok=True)
     con = _connect(settings, catalog)
     _load_extensions(con, catalog, settings.extensions)
     # Two processes that make the same catalog at the same instant would both write its first rows.

@@ -90,6 +90,9 @@ def open_for_ticks(settings: Settings) -> Lake:
     )
     if (searched or 0) < LARGE_BYTES:
         lake.con.execute("set threads = 1")
+    if lake.catalog.is_local:
+        # It would keep a copy of what was read of every file that a tick ever wrote: 1 MB more each tick.
+        lake.con.execute("set enable_external_file_cache = false")
     return lake
 
 

@@ -272,3 +272,16 @@ def test_a_large_lake_is_searched_on_all_cores_and_a_small_one_on_one(
     assert threads() == 1
     monkeypatch.setattr(refreshes, "LARGE_BYTES", 1)
     assert threads() == every_core
+
+
+def test_what_ticks_read_of_files_is_not_kept(lake: Lake, settings: Settings) -> None:
+    """Each tick writes new files: a process that ticks for hours would hold a copy of all of them."""
+
+    def kept_bytes(opened: Lake) -> int:
+        opened.rows("select * from features.user_items")
+        memory = "select memory_usage_bytes from duckdb_memory() where tag = 'EXTERNAL_FILE_CACHE'"
+        return int(opened.value(memory))
+
+    with open_for_ticks(settings) as opened:
+        assert kept_bytes(opened) == 0
+    assert kept_bytes(lake) > 0
