@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from include.contracts import TABLES
+from include.lake.lake import searching
 from include.publish.tables import ADDED
 
 KINDS = ("nightly", "refresh", "rollback")
@@ -84,8 +85,9 @@ def replace_set(
 
 def delete_lists(con: duckdb.DuckDBPyConnection, users: str) -> None:
     """Take away the lists of some users.  users: relation with their user_id."""
-    for name in ("recommendations", "candidate_lists"):
-        con.execute(f"delete from serving.{name} where user_id in (select user_id from {users})")
+    with searching(con):
+        for name in ("recommendations", "candidate_lists"):
+            con.execute(f"delete from serving.{name} where user_id in (select user_id from {users})")
 
 
 def insert_lists(

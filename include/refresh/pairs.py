@@ -9,6 +9,7 @@ import duckdb
 from include.config.domain import EventsConfig
 from include.contracts import TABLES
 from include.features.confidence import confidence_of, user_items_sql
+from include.lake.lake import searching
 
 # Temporary table: all pairs of the users at hand, read from the lake once.
 PAIRS = "relisted_pairs"
@@ -18,10 +19,11 @@ _COLUMNS = ", ".join(TABLES["features.user_items"].column_names)
 
 def load_pairs(con: duckdb.DuckDBPyConnection, users: str) -> None:
     """Fill PAIRS with the rows of features.user_items of some users.  users: relation with user_id."""
-    con.execute(
-        f"create or replace temp table {PAIRS} as"
-        f" select {_COLUMNS} from features.user_items where user_id in (select user_id from {users})"
-    )
+    with searching(con):
+        con.execute(
+            f"create or replace temp table {PAIRS} as"
+            f" select {_COLUMNS} from features.user_items where user_id in (select user_id from {users})"
+        )
 
 
 def add_events(con: duckdb.DuckDBPyConnection, events: str, config: EventsConfig, as_of: datetime) -> None:
@@ -66,7 +68,8 @@ def add_events(con: duckdb.DuckDBPyConnection, events: str, config: EventsConfig
 
 def write_pairs(con: duckdb.DuckDBPyConnection) -> None:
     """Write what ``add_events`` changed into features.user_items, inside the caller's transaction."""
-    _replace_changed(con, "features.user_items")
+    with searching(con):
+        _replace_changed(con, "features.user_items")
 
 
 def _replace_changed(con: duckdb.DuckDBPyConnection, table: str) -> None:

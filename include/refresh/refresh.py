@@ -14,7 +14,7 @@ from datetime import datetime
 from include.config.domain import Domain
 from include.errors import DataError
 from include.lake.catalog import ALIAS, quote
-from include.lake.lake import Lake, open_lake
+from include.lake.lake import Lake, keep_to_one_thread, open_lake
 from include.refresh.compact import compact, is_due
 from include.refresh.source import BatchSource, LandingSource
 from include.refresh.tick import Tick, drain
@@ -80,16 +80,14 @@ def refresh(
 
 
 def open_for_ticks(settings: Settings) -> Lake:
-    """The lake, on one thread while it is small: a tick is some eighty small statements, which cost a third
-    more on two. Of a large lake the search for the touched users' rows outweighs them: 100 users of 120,000
-    took 1.85 s on one thread and 1.40 s on two.
+    """The lake, on one thread: a tick is some eighty small statements.  A large lake is searched for the
+    touched users' rows on all cores.
     """
     lake = open_lake(settings)
     searched = lake.value(
         f"select file_size_bytes from ducklake_table_info({quote(ALIAS)}) where table_name = 'user_items'"
     )
-    if (searched or 0) < LARGE_BYTES:
-        lake.con.execute("set threads = 1")
+    keep_to_one_thread(lake.con, but_searches=(searched or 0) >= LARGE_BYTES)
     if lake.catalog.is_local:
         # It would keep a copy of what was read of every file that a tick ever wrote: 1 MB more each tick.
         lake.con.execute("set enable_external_file_cache = false")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import duckdb
 import pytest
 
 from include.config.domain import Domain
 from include.errors import GateError, ModelError
-from include.lake.lake import Lake
+from include.lake.lake import Lake, searching
 from include.refresh import champion as champions
 from include.refresh import refresh as refreshes
 from include.refresh.refresh import open_for_ticks
@@ -261,17 +262,26 @@ def _state(lake: Lake) -> list[object]:
     ]
 
 
-def test_a_large_lake_is_searched_on_all_cores_and_a_small_one_on_one(
+def test_a_tick_keeps_to_one_thread_but_searches_a_large_lake_on_all(
     lake: Lake, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def threads() -> int:
-        with open_for_ticks(settings) as opened:
-            return int(opened.value("select current_setting('threads')"))
+    def threads(opened: Lake) -> int:
+        return int(opened.value("select current_setting('threads')"))
 
-    every_core = lake.value("select current_setting('threads')")
-    assert threads() == 1
-    monkeypatch.setattr(refreshes, "LARGE_BYTES", 1)
-    assert threads() == every_core
+    every_core = threads(lake)
+    for large_bytes, in_search in ((1 << 40, 1), (1, every_core)):
+        monkeypatch.setattr(refreshes, "LARGE_BYTES", large_bytes)
+        with open_for_ticks(settings) as opened:
+            assert threads(opened) == 1
+            with searching(opened.con):
+                assert threads(opened) == in_search
+            opened.con.execute("begin")
+            with pytest.raises(duckdb.Error, match="no_such_table"), searching(opened.con):
+                opened.con.execute("from no_such_table")
+            opened.con.execute("rollback")
+            assert threads(opened) == 1
+    with searching(lake.con):
+        assert threads(lake) == every_core
 
 
 def test_what_ticks_read_of_files_is_not_kept(lake: Lake, settings: Settings) -> None:
