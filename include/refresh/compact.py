@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import duckdb
 
@@ -32,6 +32,8 @@ TABLES = (
 # through the deleted rows of the file it lies in, which took as long as all else when most were gone.
 REWRITTEN_SHARE = 0.5
 REWRITTEN_SHARES = {"serving.recommendations": 0.1}
+# So many rows of lists leave so many deleted ones behind that reads would wait for them until the next merge.
+LARGE_ROWS = 10_000
 # Files below it are gathered into one, again and again until that is larger: 0.1 s for each megabyte.
 SMALL_BYTES = 1_000_000
 # Files that one merge makes of a table: a backfill leaves hundreds of days with a few files each, whose merge
@@ -40,18 +42,25 @@ MERGED_AT_ONCE = 8
 GATHERED = "gathered_rows"
 
 
+def due_tables(publication_ids: Iterable[str], rows: int) -> tuple[str, ...]:
+    """What to merge after ticks.  rows: of lists that they wrote."""
+    if is_due(publication_ids):
+        return TABLES
+    return ("serving.recommendations",) if rows >= LARGE_ROWS else ()
+
+
 def is_due(publication_ids: Iterable[str]) -> bool:
     """Whether one of them is an EVERY_PUBLICATIONS-th: whatever process made the others."""
     return any(int(name.partition("-")[0]) % EVERY_PUBLICATIONS == 0 for name in publication_ids)
 
 
-def compact(lake: Lake, *, run_id: str) -> None:
-    """Merge the small files of TABLES.
+def compact(lake: Lake, *, run_id: str, tables: Sequence[str] = TABLES) -> None:
+    """Merge the small files of some of TABLES.
 
     What rows there are stays the same, and old snapshots stay readable: `maintain_lake` expires them and
     removes the files.
     """
-    for table in TABLES:
+    for table in tables:
         started = time.monotonic()
         if CONTRACTS[table].sort:
             gather(lake, table, run_id=run_id)

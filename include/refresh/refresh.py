@@ -15,7 +15,7 @@ from include.config.domain import Domain
 from include.errors import DataError
 from include.lake.catalog import ALIAS, quote
 from include.lake.lake import Lake, keep_to_one_thread, open_lake
-from include.refresh.compact import compact, is_due
+from include.refresh.compact import compact, due_tables
 from include.refresh.source import BatchSource, LandingSource
 from include.refresh.tick import Tick, drain
 from include.settings import Settings
@@ -62,8 +62,9 @@ def refresh(
             now = time.monotonic()
             if drained:
                 quiet_since = now
-                if is_due(tick.publication.publication_id for tick in drained if tick.publication):
-                    compact(lake, run_id=run_id)
+                published = [tick.publication.publication_id for tick in drained if tick.publication]
+                if tables := due_tables(published, sum(tick.rows for tick in drained)):
+                    compact(lake, run_id=run_id, tables=tables)
             if now - quiet_since >= linger_seconds or now - began >= most_seconds:
                 break
             time.sleep(POLL_SECONDS)

@@ -9,7 +9,7 @@ import pytest
 from include.config.domain import Domain
 from include.lake.lake import Lake
 from include.refresh import compact as compaction
-from include.refresh.compact import TABLES, compact, is_due
+from include.refresh.compact import TABLES, compact, due_tables, is_due
 from include.refresh.refresh import refresh
 from include.settings import Settings
 from tests.support.books import NEWEST, NOW, Run, publications, purchase
@@ -59,6 +59,12 @@ def test_every_nth_publication_calls_for_it() -> None:
     before, due, after = (f"{number:08}-refresh-x" for number in (4 * n - 1, 4 * n, 4 * n + 1))
     assert is_due([before, due])
     assert not is_due([before, after]) and not is_due([])
+    assert due_tables([due], 0) == TABLES
+
+
+def test_many_lists_at_once_call_for_their_own_table() -> None:
+    assert due_tables(["00000001-refresh-x"], compaction.LARGE_ROWS) == ("serving.recommendations",)
+    assert due_tables(["00000001-refresh-x"], compaction.LARGE_ROWS - 1) == ()
 
 
 def test_a_refresh_run_merges_when_due(
