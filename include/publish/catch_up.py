@@ -10,7 +10,7 @@ from include.config.domain import Domain
 from include.lake.lake import Lake
 from include.publish.publish import Publication
 from include.recommender.model import Recommender
-from include.refresh.pairs import add_events, load_pairs, write_pairs
+from include.refresh.pairs import add_events, load_pairs
 from include.refresh.relist import USERS as RELISTED
 from include.refresh.relist import Relisted, find_relisted, relist
 
@@ -39,7 +39,6 @@ def catch_up(
     load_pairs(con, RELISTED)
     if newest and newest[0]:
         add_events(con, EVENTS, domain.events, as_of)
-        write_pairs(con)
     return relist(con, recommender, domain, publication, as_of)
 
 

@@ -43,15 +43,11 @@ GATHERED = "gathered_rows"
 
 
 def due_tables(publication_ids: Iterable[str], rows: int) -> tuple[str, ...]:
-    """What to merge after ticks.  rows: of lists that they wrote."""
-    if is_due(publication_ids):
+    """What to merge after ticks: all where one of them is an EVERY_PUBLICATIONS-th, whatever process made the
+    others.  rows: of lists that they wrote."""
+    if any(int(name.partition("-")[0]) % EVERY_PUBLICATIONS == 0 for name in publication_ids):
         return TABLES
     return ("serving.recommendations",) if rows >= LARGE_ROWS else ()
-
-
-def is_due(publication_ids: Iterable[str]) -> bool:
-    """Whether one of them is an EVERY_PUBLICATIONS-th: whatever process made the others."""
-    return any(int(name.partition("-")[0]) % EVERY_PUBLICATIONS == 0 for name in publication_ids)
 
 
 def compact(lake: Lake, *, run_id: str, tables: Sequence[str] = TABLES) -> None:

@@ -18,12 +18,18 @@ _COLUMNS = ", ".join(TABLES["features.user_items"].column_names)
 
 
 def load_pairs(con: duckdb.DuckDBPyConnection, users: str) -> None:
-    """Fill PAIRS with the rows of features.user_items of some users.  users: relation with user_id."""
+    """Fill PAIRS with the rows of features.user_items of some users, none of them changed yet.
+
+    users: relation with user_id.
+    """
     with searching(con):
         con.execute(
             f"create or replace temp table {PAIRS} as"
             f" select {_COLUMNS} from features.user_items where user_id in (select user_id from {users})"
         )
+    con.execute(
+        f"create or replace temp table {_CHANGED} as select *, true as is_stored from {PAIRS} limit 0"
+    )
 
 
 def add_events(con: duckdb.DuckDBPyConnection, events: str, config: EventsConfig, as_of: datetime) -> None:
@@ -76,4 +82,5 @@ def _replace_changed(con: duckdb.DuckDBPyConnection, table: str) -> None:
     again = f"select user_id, item_id from {_CHANGED} where is_stored"
     if con.execute(f"{again} limit 1").fetchone():
         con.execute(f"delete from {table} where (user_id, item_id) in ({again})")
-    con.execute(f"insert into {table} select {_COLUMNS} from {_CHANGED}")
+    if con.execute(f"select 1 from {_CHANGED} limit 1").fetchone():
+        con.execute(f"insert into {table} select {_COLUMNS} from {_CHANGED}")

@@ -6,7 +6,6 @@ since its own cut-off, so that a publish never forgets.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,7 +28,7 @@ from include.recommender.lists import concatenate_lists
 from include.recommender.model import Recommender
 from include.recommender.neighbours import popular_items, similar_items
 from include.refresh.audit import audited
-from include.refresh.pairs import PAIRS
+from include.refresh.pairs import PAIRS, write_pairs
 
 # Temporary tables that hold what has to be listed again.
 USERS = "relisted_users"
@@ -70,11 +69,9 @@ def relist(
     publication: Publication,
     as_of: datetime,
     current: Recommender | None = None,
-    meanwhile: Callable[[], None] | None = None,
 ) -> Relisted:
-    """List again whoever ``find_relisted`` found, from PAIRS, with the catalogue of as_of.
+    """List again whoever ``find_relisted`` found, from PAIRS, with the catalogue of as_of; write those pairs.
 
-    meanwhile: what else the connection has to write; done while lists are scored.
     current: the recommender over that catalogue, where the caller has it already. Raises GateError where the
     audit refuses the new lists.
     """
@@ -87,8 +84,7 @@ def relist(
         histories = load_histories(con, domain, user_ids, current, as_of, PAIRS)
         with ThreadPoolExecutor(1) as pool:
             scored = pool.submit(lambda: concatenate_lists([*list_users(current, domain, histories)]))
-            if meanwhile:
-                meanwhile()
+            write_pairs(con)
             delete_lists(con, USERS)
             lists = scored.result()
         listed = recommendation_rows(current, user_ids, lists)
@@ -105,8 +101,6 @@ def relist(
             candidates=candidates,
         ):
             insert_lists(con, listed, candidates, publication)
-    elif meanwhile:
-        meanwhile()
     if len(changed):
         _relist_items(con, current, publication)
     return Relisted(len(user_ids), len(changed), rows)

@@ -21,7 +21,7 @@ from include.quality.gates import run_batch_input_gate
 from include.recommender.model import Recommender
 from include.refresh.catalogue import current_model
 from include.refresh.champion import Champion, find_champion
-from include.refresh.pairs import add_events, load_pairs, write_pairs
+from include.refresh.pairs import add_events, load_pairs
 from include.refresh.relist import USERS as RELISTED
 from include.refresh.relist import Relisted, find_relisted, relist
 from include.refresh.source import BatchSource
@@ -135,7 +135,7 @@ def _publish(
         events_snapshot=lake.snapshot(),
     )
     current = current_model(lake, model, champion.checksum, domain, as_of, is_changed=has_items)
-    relisted = relist(con, model, domain, publication, as_of, current, meanwhile=lambda: write_pairs(con))
+    relisted = relist(con, model, domain, publication, as_of, current)
     close_publication(con, publication, relisted.users, relisted.rows)
     return relisted, publication
 

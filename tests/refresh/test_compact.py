@@ -9,7 +9,7 @@ import pytest
 from include.config.domain import Domain
 from include.lake.lake import Lake
 from include.refresh import compact as compaction
-from include.refresh.compact import TABLES, compact, due_tables, is_due
+from include.refresh.compact import TABLES, compact, due_tables
 from include.refresh.refresh import refresh
 from include.settings import Settings
 from tests.support.books import NEWEST, NOW, Run, publications, purchase
@@ -57,9 +57,8 @@ def test_files_that_later_ticks_deleted_from_are_merged_too(
 def test_every_nth_publication_calls_for_it() -> None:
     n = compaction.EVERY_PUBLICATIONS
     before, due, after = (f"{number:08}-refresh-x" for number in (4 * n - 1, 4 * n, 4 * n + 1))
-    assert is_due([before, due])
-    assert not is_due([before, after]) and not is_due([])
-    assert due_tables([due], 0) == TABLES
+    assert due_tables([before, due], 0) == TABLES
+    assert due_tables([before, after], 0) == () and due_tables([], 0) == ()
 
 
 def test_many_lists_at_once_call_for_their_own_table() -> None:
