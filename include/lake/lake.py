@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -37,7 +36,7 @@ _FILE_OPTIONS = {
     "raw.events": {"target_file_size": "32MB"},
     "features.user_items": {"target_file_size": "32MB"},
     "serving.candidate_lists": {"target_file_size": "8MB", "parquet_row_group_size": "2048"},
-    "serving.recommendations": {"target_file_size": "2MB", "parquet_row_group_size": "4096"},
+    "serving.recommendations": {"target_file_size": "4MB", "parquet_row_group_size": "16384"},
 }
 
 # Extension files whose signature this process has checked, as path, size and time: checking their 70 MB
@@ -127,32 +126,6 @@ class Lake:
                 " order by data_file"
             )
         ]
-
-
-def keep_to_one_thread(con: duckdb.DuckDBPyConnection, *, but_searches: bool) -> None:
-    """For many small statements, which cost up to twice as much on two threads.
-
-    but_searches: statements in ``searching`` go on all cores nevertheless.
-    """
-    if but_searches:
-        con.execute("set variable search_threads = current_setting('threads')")
-    con.execute("set threads = 1")
-
-
-@contextmanager
-def searching(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """The block searches tables that grow with the lake: see ``keep_to_one_thread``."""
-    row = con.execute("select getvariable('search_threads')").fetchone()
-    if row is None or row[0] is None:
-        yield
-        return
-    # A cursor, since a transaction that has failed takes no more statements.
-    with con.cursor() as beside:
-        beside.execute(f"set threads = {int(row[0])}")
-        try:
-            yield
-        finally:
-            beside.execute("set threads = 1")
 
 
 def adopt_files(con: duckdb.DuckDBPyConnection, table: str, files: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from include.contracts import TABLES
-from include.lake.lake import searching
+from include.lake.search import is_among, searching
 from include.publish.tables import ADDED
 
 KINDS = ("nightly", "refresh", "rollback")
@@ -85,9 +85,10 @@ def replace_set(
 
 def delete_lists(con: duckdb.DuckDBPyConnection, users: str) -> None:
     """Take away the lists of some users.  users: relation with their user_id."""
+    is_theirs = is_among(con, users)
     with searching(con):
         for name in ("recommendations", "candidate_lists"):
-            con.execute(f"delete from serving.{name} where user_id in (select user_id from {users})")
+            con.execute(f"delete from serving.{name} where {is_theirs}")
 
 
 def insert_lists(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
@@ -17,22 +17,12 @@ from include.quality.gates import run_touched_output_gate
 from include.quality.report import GateReport
 
 
-@contextmanager
-def audited(
-    con: duckdb.DuckDBPyConnection,
-    domain: Domain,
-    publication: Publication,
-    as_of: datetime,
-    *,
-    users: str,
-    user_items: str,
-    lists: pa.Table,
-    candidates: pa.Table,
-) -> Iterator[None]:
-    """Audit new lists while the block writes them, inside the transaction.
+def find_audited(
+    con: duckdb.DuckDBPyConnection, domain: Domain, as_of: datetime, *, users: str, user_items: str
+) -> dict[str, pa.Table]:
+    """What new lists are judged by, which is known before they are.
 
-    users: relation with the user_id of everyone listed; user_items: their rows of features.user_items; lists,
-    candidates: their new rows. Raises GateError when the block is done, which rolls the transaction back.
+    users: relation with the user_id of everyone listed; user_items: their rows of features.user_items.
     """
     # An item that has events and no row of its own is recommended under its id, always available.
     items = (
@@ -40,13 +30,23 @@ def audited(
         " select item_id from features.item_stats anti join raw.items using (item_id)"
     )
     consumed = f"select user_id, item_id from {consumed_relation(domain, user_items, as_of)}"
-    tables = {
-        "items": con.execute(items).to_arrow_table(),
-        "consumed": con.execute(consumed).to_arrow_table(),
-        "users": con.execute(f"select user_id from {users}").to_arrow_table(),
-        "recommendations": lists,
-        "candidate_lists": candidates,
-    }
+    queries = {"items": items, "consumed": consumed, "users": f"select user_id from {users}"}
+    return {name: con.execute(query).to_arrow_table() for name, query in queries.items()}
+
+
+@contextmanager
+def audited(
+    con: duckdb.DuckDBPyConnection,
+    domain: Domain,
+    publication: Publication,
+    as_of: datetime,
+    tables: Mapping[str, pa.Table],
+) -> Iterator[None]:
+    """Audit new lists while the block writes them, inside the transaction.
+
+    tables: those of ``find_audited``, and the new rows of recommendations and candidate_lists. Raises
+    GateError when the block is done, which rolls the transaction back.
+    """
 
     def audit() -> GateReport:
         # A connection of its own: the caller's is busy writing. It needs nothing of the lake.

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 
 import duckdb
+import pyarrow as pa
 
 from include.config.domain import EventsConfig
 from include.contracts import TABLES
 from include.features.confidence import confidence_of, user_items_sql
-from include.lake.lake import searching
+from include.lake.catalog import ALIAS
+from include.lake.search import is_among, searching
 
 # Temporary table: all pairs of the users at hand, read from the lake once.
 PAIRS = "relisted_pairs"
@@ -17,19 +23,60 @@ _CHANGED = "changed_pairs"
 _COLUMNS = ", ".join(TABLES["features.user_items"].column_names)
 
 
-def load_pairs(con: duckdb.DuckDBPyConnection, users: str) -> None:
+@dataclass(frozen=True)
+class EarlyPairs:
+    """Rows of features.user_items that are being read.  users: user_id of those whose rows they are."""
+
+    users: pa.Table
+    rows: Future[pa.Table]
+
+
+@contextmanager
+def reading_pairs(con: duckdb.DuckDBPyConnection, users: str) -> Iterator[EarlyPairs]:
+    """Read the pairs of some users on a connection of its own, while the block does something else.
+
+    users: relation with user_id. For use inside ``Lake.write``, before it has changed features.user_items:
+    nobody else writes meanwhile, so what is committed is what the transaction sees.
+    """
+    wanted = con.execute(f"select distinct user_id from {users}").to_arrow_table()
+
+    def read() -> pa.Table:
+        with con.cursor() as own:
+            own.register("wanted_users", wanted)
+            is_theirs = is_among(own, "wanted_users")
+            pairs = f"select {_COLUMNS} from {ALIAS}.features.user_items where {is_theirs}"
+            return own.execute(pairs).to_arrow_table()
+
+    with ThreadPoolExecutor(1) as pool:
+        yield EarlyPairs(wanted, pool.submit(read))
+
+
+def load_pairs(con: duckdb.DuckDBPyConnection, users: str, early: EarlyPairs | None = None) -> None:
     """Fill PAIRS with the rows of features.user_items of some users, none of them changed yet.
 
-    users: relation with user_id.
+    users: relation with user_id. early: rows that need not be read again.
     """
-    with searching(con):
+    if early is not None:
+        con.register("early_users", early.users)
+        con.register("early_pairs", early.rows.result())
         con.execute(
             f"create or replace temp table {PAIRS} as"
-            f" select {_COLUMNS} from features.user_items where user_id in (select user_id from {users})"
+            f" select {_COLUMNS} from early_pairs where user_id in (select user_id from {users})"
         )
+        late = f"(select user_id from {users} anti join early_users using (user_id))"
+        if con.execute(f"select 1 from {late} limit 1").fetchone():
+            con.execute(f"insert into {PAIRS} {_stored(con, late)}")
+        con.unregister("early_pairs")
+        con.unregister("early_users")
+    else:
+        con.execute(f"create or replace temp table {PAIRS} as {_stored(con, users)}")
     con.execute(
         f"create or replace temp table {_CHANGED} as select *, true as is_stored from {PAIRS} limit 0"
     )
+
+
+def _stored(con: duckdb.DuckDBPyConnection, users: str) -> str:
+    return f"select {_COLUMNS} from features.user_items where {is_among(con, users)}"
 
 
 def add_events(con: duckdb.DuckDBPyConnection, events: str, config: EventsConfig, as_of: datetime) -> None:
@@ -69,18 +116,19 @@ def add_events(con: duckdb.DuckDBPyConnection, events: str, config: EventsConfig
         """,
         {"as_of": as_of},
     )
-    _replace_changed(con, PAIRS)
+    con.execute(f"delete from {PAIRS} where (user_id, item_id) in (select user_id, item_id from {_CHANGED})")
+    con.execute(f"insert into {PAIRS} select {_COLUMNS} from {_CHANGED}")
 
 
 def write_pairs(con: duckdb.DuckDBPyConnection) -> None:
     """Write what ``add_events`` changed into features.user_items, inside the caller's transaction."""
-    with searching(con):
-        _replace_changed(con, "features.user_items")
-
-
-def _replace_changed(con: duckdb.DuckDBPyConnection, table: str) -> None:
-    again = f"select user_id, item_id from {_CHANGED} where is_stored"
-    if con.execute(f"{again} limit 1").fetchone():
-        con.execute(f"delete from {table} where (user_id, item_id) in ({again})")
+    replaced = f"(select user_id, item_id from {_CHANGED} where is_stored)"
+    if con.execute(f"select 1 from {replaced} limit 1").fetchone():
+        is_theirs = is_among(con, replaced)
+        with searching(con):
+            con.execute(
+                "delete from features.user_items"
+                f" where {is_theirs} and (user_id || '', item_id || '') in {replaced}"
+            )
     if con.execute(f"select 1 from {_CHANGED} limit 1").fetchone():
-        con.execute(f"insert into {table} select {_COLUMNS} from {_CHANGED}")
+        con.execute(f"insert into features.user_items select {_COLUMNS} from {_CHANGED}")

@@ -14,7 +14,8 @@ from datetime import datetime
 from include.config.domain import Domain
 from include.errors import DataError
 from include.lake.catalog import ALIAS, quote
-from include.lake.lake import Lake, keep_to_one_thread, open_lake
+from include.lake.lake import Lake, open_lake
+from include.lake.search import keep_to_one_thread
 from include.refresh.compact import compact, due_tables
 from include.refresh.source import BatchSource, LandingSource
 from include.refresh.tick import Tick, drain

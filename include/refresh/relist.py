@@ -27,7 +27,7 @@ from include.publish.tables import candidate_rows, popular_rows, recommendation_
 from include.recommender.lists import concatenate_lists
 from include.recommender.model import Recommender
 from include.recommender.neighbours import popular_items, similar_items
-from include.refresh.audit import audited
+from include.refresh.audit import audited, find_audited
 from include.refresh.pairs import PAIRS, write_pairs
 
 # Temporary tables that hold what has to be listed again.
@@ -86,20 +86,13 @@ def relist(
             scored = pool.submit(lambda: concatenate_lists([*list_users(current, domain, histories)]))
             write_pairs(con)
             delete_lists(con, USERS)
+            judged_by = find_audited(con, domain, as_of, users=USERS, user_items=PAIRS)
             lists = scored.result()
         listed = recommendation_rows(current, user_ids, lists)
         candidates = candidate_rows(current, user_ids, lists)
         rows = int(listed.num_rows)
-        with audited(
-            con,
-            domain,
-            publication,
-            as_of,
-            users=USERS,
-            user_items=PAIRS,
-            lists=listed,
-            candidates=candidates,
-        ):
+        tables = {**judged_by, "recommendations": listed, "candidate_lists": candidates}
+        with audited(con, domain, publication, as_of, tables):
             insert_lists(con, listed, candidates, publication)
     if len(changed):
         _relist_items(con, current, publication)

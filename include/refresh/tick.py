@@ -18,10 +18,9 @@ from include.lake.lake import Lake
 from include.publish.catch_up import flipped_items_sql
 from include.publish.publish import Publication, close_publication, open_publication
 from include.quality.gates import run_batch_input_gate
-from include.recommender.model import Recommender
 from include.refresh.catalogue import current_model
 from include.refresh.champion import Champion, find_champion
-from include.refresh.pairs import add_events, load_pairs
+from include.refresh.pairs import EarlyPairs, add_events, load_pairs, reading_pairs
 from include.refresh.relist import USERS as RELISTED
 from include.refresh.relist import Relisted, find_relisted, relist
 from include.refresh.source import BatchSource
@@ -74,26 +73,26 @@ def run_tick(lake: Lake, domain: Domain, source: BatchSource, *, run_id: str, no
     next tick gets the same batch again.
     """
     started = time.monotonic()
-    champion = find_champion(lake)
-    model = champion.load() if champion else None
     staged = source.stage(lake, domain, run_id, now)
     for batch in staged:
-        if batch.kind == "items" and champion:
+        if batch.kind == "items" and find_champion(lake):
             # Kept even if the gate refuses the batch: an embedding depends on nothing but its text.
             embed_items(lake, domain, run_id=run_id, embedded_at=now, items=_staged_items(batch))
-    flipped = champion and _has_flipped_items(lake, domain, champion, now)
-    if not staged and not flipped:
+    if not staged and not _has_flipped_items(lake, domain, now):
         return None
 
     def work(con: duckdb.DuckDBPyConnection) -> tuple[list[BatchCounts], Relisted, Publication | None]:
-        counts = [commit_batch(con, batch) for batch in staged]
-        _collect(con, staged, run_id)
-        if staged:
-            _check_batches(lake, domain, staged, run_id, now)
-        if champion is None or model is None:
-            return counts, Relisted(0, 0, 0), None
-        has_items = any(batch.kind == "items" for batch in staged)
-        relisted, publication = _publish(lake, domain, champion, model, run_id, now, has_items)
+        with reading_pairs(con, _staged_users(staged)) as pairs:
+            counts = [commit_batch(con, batch) for batch in staged]
+            _collect(con, staged, run_id)
+            if staged:
+                _check_batches(lake, domain, staged, run_id, now)
+            # Not before: while this waited for its turn to write, a nightly may have published another.
+            champion = find_champion(lake)
+            if champion is None:
+                return counts, Relisted(0, 0, 0), None
+            has_items = any(batch.kind == "items" for batch in staged)
+            relisted, publication = _publish(lake, domain, champion, pairs, run_id, now, has_items)
         return counts, relisted, publication
 
     counts, relisted, publication = lake.write(work, run_id=run_id, message="refresh")
@@ -109,13 +108,14 @@ def _publish(
     lake: Lake,
     domain: Domain,
     champion: Champion,
-    model: Recommender,
+    pairs: EarlyPairs,
     run_id: str,
     now: datetime,
     has_items: bool,
 ) -> tuple[Relisted, Publication | None]:
     """Lists of everyone whom the batch touched, inside the caller's transaction."""
     con = lake.con
+    model = champion.load()
     as_of = _as_of(con, domain, champion, now)
     con.execute(
         f"insert into {CHANGED} {flipped_items_sql()}", {"before": champion.published_as_of, "as_of": as_of}
@@ -123,8 +123,6 @@ def _publish(
     users, items = find_relisted(con, EVENTS, CHANGED, USERS)
     if not users and not items:
         return Relisted(0, 0, 0), None
-    load_pairs(con, RELISTED)
-    add_events(con, EVENTS, domain.events, as_of)
     publication = open_publication(
         con,
         kind="refresh",
@@ -135,6 +133,8 @@ def _publish(
         events_snapshot=lake.snapshot(),
     )
     current = current_model(lake, model, champion.checksum, domain, as_of, is_changed=has_items)
+    load_pairs(con, RELISTED, pairs)
+    add_events(con, EVENTS, domain.events, as_of)
     relisted = relist(con, model, domain, publication, as_of, current)
     close_publication(con, publication, relisted.users, relisted.rows)
     return relisted, publication
@@ -179,9 +179,9 @@ def _check_batches(lake: Lake, domain: Domain, staged: list[StagedBatch], run_id
     run_batch_input_gate(lake, domain, views, run_id=run_id, checked_at=now).raise_for_failures()
 
 
-def _has_flipped_items(lake: Lake, domain: Domain, champion: Champion, now: datetime) -> bool:
+def _has_flipped_items(lake: Lake, domain: Domain, now: datetime) -> bool:
     """Whether an item began or ended since the last publication, by a clock that runs on without events."""
-    if domain.clock != "wall":
+    if domain.clock != "wall" or (champion := find_champion(lake)) is None:
         return False
     return bool(
         lake.con.execute(
@@ -189,6 +189,13 @@ def _has_flipped_items(lake: Lake, domain: Domain, champion: Champion, now: date
             {"before": champion.published_as_of, "as_of": now},
         ).fetchone()
     )
+
+
+def _staged_users(staged: list[StagedBatch]) -> str:
+    """Relation with the user_id of everyone whom the rows name, but for those refused."""
+    tables = [batch.table for batch in staged if batch.kind != "items"]
+    named = [f"select user_id from {table} where reason is null" for table in tables]
+    return f"({' union all '.join(named) or 'select null::varchar as user_id limit 0'})"
 
 
 def _staged_items(batch: StagedBatch) -> str:

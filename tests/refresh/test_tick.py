@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import duckdb
 import pytest
 
 from include.config.domain import Domain
 from include.errors import GateError, ModelError
-from include.lake.lake import Lake, searching
+from include.ingest.staged import StagedBatch
+from include.lake.lake import Lake, open_lake
+from include.lake.search import searching
 from include.refresh import champion as champions
 from include.refresh import refresh as refreshes
+from include.refresh.pairs import PAIRS, load_pairs, reading_pairs
 from include.refresh.refresh import open_for_ticks
 from include.refresh.source import LandingSource
 from include.refresh.tick import drain, run_tick
@@ -220,6 +225,53 @@ def test_a_corrupt_model_takes_nothing_in_and_the_last_lists_stay(
     champion.artifact.write_bytes(whole)
     done = tick()
     assert done is not None and done.accepted == 1
+
+
+def test_a_model_published_while_a_tick_waits_to_write_is_the_one_it_lists_by(
+    lake: Lake, settings: Settings, domain: Domain
+) -> None:
+    @dataclass(frozen=True)
+    class BesideANightly(LandingSource):
+        def stage(self, *args: Any) -> list[StagedBatch]:
+            staged = super().stage(*args)
+            with open_lake(settings) as nightly:
+                nightly.write(_publish_another, run_id="nightly", message="publish")
+            return staged
+
+    def _publish_another(con: duckdb.DuckDBPyConnection) -> None:
+        for table, columns in (
+            ("ops.model_versions", "'another' as model_version"),
+            ("serving.publications", "'another' as model_version, '00000002-nightly' as publication_id"),
+        ):
+            con.execute(f"insert into {table} by name select * replace ({columns}) from {table}")
+
+    land(settings, "events", "a.jsonl", [purchase("u00", "b07", LATER)])
+    assert run_tick(lake, domain, BesideANightly(100), run_id="t", now=NOW) is not None
+    assert lake.rows("select distinct model_version from serving.recommendations where user_id = 'u00'") == [
+        ("another",)
+    ]
+    assert publications(lake) == ["nightly", "nightly", "refresh"]
+
+
+def test_pairs_read_early_are_those_of_the_users_at_hand(lake: Lake) -> None:
+    """u00 was read early, u01 is listed too, u02 was read in vain."""
+
+    def work(con: duckdb.DuckDBPyConnection) -> list[list[tuple[object, ...]]]:
+        con.execute("create temp table early as from (values ('u00'), ('u02'), ('u00')) t(user_id)")
+        con.execute("create temp table listed as from (values ('u00'), ('u01'), ('new')) t(user_id)")
+        found = []
+        for early in (True, False):
+            with reading_pairs(con, "early") as pairs:
+                load_pairs(con, "listed", pairs if early else None)
+            found.append(con.execute(f"select * from {PAIRS} order by all").fetchall())
+        return found
+
+    early, at_once = lake.write(work, run_id="t", message="test")
+    assert early == at_once
+    assert {row[0] for row in early} == {"u00", "u01"}
+    assert len(early) == lake.value(
+        "select count(*) from features.user_items where user_id in ('u00', 'u01')"
+    )
 
 
 def test_a_flood_is_worked_off_in_batches(lake: Lake, settings: Settings, domain: Domain) -> None:
