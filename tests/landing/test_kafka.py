@@ -206,6 +206,35 @@ def test_a_topic_made_anew_is_reported_and_read_again(
     assert lake.value("select position from ops.watermarks where source like 'kafka:%'") == "3"
 
 
+def test_messages_deleted_before_they_were_read_are_reported(lake: Lake, domain: Domain) -> None:
+    """The broker inside librdkafka keeps 5 MiB of a partition, and deletes the oldest messages beyond it."""
+    from confluent_kafka import Producer
+
+    with_broker = {"test.mock.num.brokers": 1, "message.max.bytes": 2_000_000, "log_level": 0}
+    producer = Producer(with_broker)
+    (broker,) = producer.list_topics(timeout=10).brokers.values()
+    source = KafkaSource(f"{broker.host}:{broker.port}", "short", batch_rows=1000, timeout_seconds=5)
+
+    def send(values: list[bytes]) -> None:
+        for value in values:
+            producer.produce("short", value, partition=0)
+        assert producer.flush(20) == 0
+
+    send([json.dumps(event).encode() for event in EVENTS[:2]])
+    assert take_in(source, lake, domain) is not None
+    send([b"x" * 1_500_000] * 6)  # offsets 2 to 7, of which the last three fit
+    send([json.dumps(EVENTS[2]).encode()])
+    counts = take_in(source, lake, domain)
+    source.close()
+    assert counts is not None and counts.accepted == 1
+    first, *others = lake.rows("select position, reason from raw.quarantine order by position")
+    oldest_kept = others[0][0]
+    assert 2 < oldest_kept < 8
+    assert first == (0, f"gap: offsets 2 to {oldest_kept - 1} were deleted before they were read")
+    assert [position for position, _ in others] == list(range(oldest_kept, 8))
+    assert lake.value("select position from ops.watermarks where source like 'kafka:%'") == "9"
+
+
 def test_missing_broker_topic_and_setting_are_named(lake: Lake, domain: Domain, servers: str) -> None:
     nobody = KafkaSource("127.0.0.1:1", "events", 10, timeout_seconds=0.5)
     with pytest.raises(DataError, match="cannot reach Kafka at 127.0.0.1:1"):
