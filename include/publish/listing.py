@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from include.config.domain import Domain
-from include.ranking.session_order import order_by_session
+from include.ranking.session import order_by_session
 from include.recommender.histories import Histories
 from include.recommender.lists import Lists
 from include.recommender.model import Recommender

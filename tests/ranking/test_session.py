@@ -1,10 +1,12 @@
 import numpy as np
 
-from include.ranking.session import rerank_by_session
+from include.ranking.session import order_by_session, rerank_by_session
 from include.recommender.catalogue import make_catalogue
 from include.recommender.config import ModelConfig
 from include.recommender.fit import fit_recommender
+from include.recommender.histories import histories_from_pairs
 from include.recommender.interactions import make_interactions
+from include.recommender.recommend import recommend
 from include.recommender.training import make_training_data
 
 
@@ -47,3 +49,20 @@ def test_an_old_touch_gives_way_to_a_new_one():
     model = recommender()
     assert set(order(model, [8, 3], [300.0, 0.0], 1.0)[:2]) == {0, 1}
     assert set(order(model, [8, 3], [0.0, 300.0], 1.0)[:2]) == {5, 6}
+
+
+def test_read_time_and_tick_give_the_same_order():
+    """One list by what a reader names, and the list of a history that holds just that."""
+    model = recommender()
+    items, ages = np.array([8, 3, 7, 8]), np.array([40.0, 5.0, 1.0, 90.0])
+    history = histories_from_pairs(
+        np.zeros(3), items[:3], np.ones(3), ages[:3] / 1440, n_users=1, n_items=len(model.catalogue)
+    )
+    lists = recommend(model, histories_from_pairs([0], [0], [1.0], [9.0], n_users=1, n_items=10), n=6)
+    for strength in (0.3, 0.7, 1.0):
+        moved = order_by_session(model, history, lists, 30.0, strength)
+        positions = rerank_by_session(
+            model, lists.item_idx[0], lists.score[0], items, ages, half_life_minutes=30.0, strength=strength
+        )
+        assert lists.item_idx[0][positions].tolist() == moved.item_idx[0].tolist()
+    assert moved.item_idx[0].tolist() != lists.item_idx[0].tolist()
