@@ -90,9 +90,7 @@ def open_for_ticks(settings: Settings) -> Lake:
         f"select file_size_bytes from ducklake_table_info({quote(ALIAS)}) where table_name = 'user_items'"
     )
     keep_to_one_thread(lake.con, but_searches=(searched or 0) >= LARGE_BYTES)
-    if lake.catalog.is_local:
-        # It would keep a copy of what was read of every file that a tick ever wrote: 1 MB more each tick.
-        lake.con.execute("set enable_external_file_cache = false")
+    lake.keep_nothing_read()
     return lake
 
 

@@ -20,6 +20,7 @@ from include.refresh.pairs import PAIRS, load_pairs, reading_pairs
 from include.refresh.refresh import open_for_ticks
 from include.refresh.source import LandingSource
 from include.refresh.tick import drain, run_tick
+from include.serving.connection import open_reader
 from include.settings import Settings
 from tests.support.books import NEWEST, NOW, Run, listed, publications, purchase
 from tests.support.nightly import embed_without_model, land
@@ -336,14 +337,15 @@ def test_a_tick_keeps_to_one_thread_but_searches_a_large_lake_on_all(
         assert threads(lake) == every_core
 
 
-def test_what_ticks_read_of_files_is_not_kept(lake: Lake, settings: Settings) -> None:
-    """Each tick writes new files: a process that ticks for hours would hold a copy of all of them."""
+def test_what_ticks_and_readers_read_of_files_is_not_kept(lake: Lake, settings: Settings) -> None:
+    """Each tick writes new files: a process that stays for hours would hold a copy of all of them."""
 
     def kept_bytes(opened: Lake) -> int:
         opened.rows("select * from features.user_items")
         memory = "select memory_usage_bytes from duckdb_memory() where tag = 'EXTERNAL_FILE_CACHE'"
         return int(opened.value(memory))
 
-    with open_for_ticks(settings) as opened:
-        assert kept_bytes(opened) == 0
+    for opening in (open_for_ticks, open_reader):
+        with opening(settings) as opened:
+            assert kept_bytes(opened) == 0
     assert kept_bytes(lake) > 0
