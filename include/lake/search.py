@@ -44,8 +44,8 @@ def is_among(con: duckdb.DuckDBPyConnection, users: str) -> str:
     users: relation with user_id. Of one user, DuckDB skips the row groups that cannot hold them. Of many, it
     compares each row with the first and the last before it looks for the row's user among them. A bitmap of
     their hashes is looked up once for each user of a row group instead (its dictionary), at a fraction of the
-    cost; the few rows that pass are compared as they are. The ``||`` keeps DuckDB from comparing
-    all rows with the first and the last nevertheless.
+    cost; the few rows that pass are compared as they are. The ``||`` keeps DuckDB from comparing all rows
+    with the first and the last nevertheless.
     """
     row = con.execute(f"select count(distinct user_id) from {users}").fetchone()
     if row is None or row[0] <= 1:

@@ -65,11 +65,13 @@ def load_pairs(con: duckdb.DuckDBPyConnection, users: str, early: EarlyPairs | N
         )
         late = f"(select user_id from {users} anti join early_users using (user_id))"
         if con.execute(f"select 1 from {late} limit 1").fetchone():
-            con.execute(f"insert into {PAIRS} {_stored(con, late)}")
+            with searching(con):
+                con.execute(f"insert into {PAIRS} {_stored(con, late)}")
         con.unregister("early_pairs")
         con.unregister("early_users")
     else:
-        con.execute(f"create or replace temp table {PAIRS} as {_stored(con, users)}")
+        with searching(con):
+            con.execute(f"create or replace temp table {PAIRS} as {_stored(con, users)}")
     con.execute(
         f"create or replace temp table {_CHANGED} as select *, true as is_stored from {PAIRS} limit 0"
     )

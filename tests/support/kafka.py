@@ -55,10 +55,12 @@ def make_topic(servers: str, name: str, partitions: int = 1) -> str:
     return name
 
 
-def send(servers: str, topic: str, events: Sequence[dict[str, object]]) -> None:
+def send(servers: str, topic: str, values: Sequence[object], partition: int = 0) -> None:
+    """Bytes and None (a tombstone) go as they are, everything else as JSON."""
     from confluent_kafka import Producer
 
     producer = Producer({"bootstrap.servers": servers})
-    for event in events:
-        producer.produce(topic, json.dumps(event).encode())
+    for value in values:
+        data = value if value is None or isinstance(value, bytes) else json.dumps(value).encode()
+        producer.produce(topic, data, partition=partition)
     assert producer.flush(20) == 0
