@@ -7,19 +7,23 @@ import numpy as np
 # Chunks that `top_k` looks at for each column it is asked for: with four, about a tenth more than k columns
 # are sorted.
 CHUNKS_PER_PLACE = 4
+_COLUMN_BITS = np.uint64(32)
+NO_COLUMN = np.uint64(0xFFFFFFFF)
+NO_KEY = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
-def normalise(scores: np.ndarray) -> np.ndarray:
-    """Each row minus its mean, over its standard deviation; a constant row becomes zeros.
+def normalise(scores: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """float32: each row minus its mean, over its standard deviation; a constant row becomes zeros.
 
     Sources score in units of their own (dot products, counts, cosines); the spread over the
     catalogue is what makes "much better than the rest" comparable between them.
+    out: float32 of the same shape, to write the result into.
     """
     mean = scores.mean(axis=1, keepdims=True)
-    centred = scores - mean
-    spread = np.sqrt(np.square(centred).mean(axis=1, keepdims=True))
+    centred = np.subtract(scores, mean, out=out, casting="same_kind")
+    spread = np.sqrt(np.vecdot(centred, centred) / max(1, scores.shape[1]))[:, None]
     is_flat = spread <= 1e-12 + 1e-6 * np.abs(mean)
-    centred *= np.where(is_flat, 0, 1 / np.where(is_flat, 1, spread))
+    centred *= np.where(is_flat, 0, 1 / np.where(is_flat, 1, spread)).astype(np.float32)
     return centred.astype(np.float32, copy=False)
 
 
@@ -34,18 +38,25 @@ def top_k(scores: np.ndarray, k: int) -> np.ndarray:
     chunks = CHUNKS_PER_PLACE * k + 1
     if n_columns < 2 * chunks:
         return np.argsort(-scores, axis=1, kind="stable")[:, :k]
-    at, n_kept = _at_least_k(scores, k, chunks)
-    held = np.arange(n_kept.max(initial=k)) < n_kept[:, None]
-    columns = np.zeros(held.shape, dtype=np.int64)
-    columns[held] = at % n_columns
-    falling = np.full(held.shape, np.inf, dtype=scores.dtype)
-    falling[held] = -scores.ravel()[at]
-    order = np.argsort(falling, axis=1, kind="stable")[:, :k]
-    return np.take_along_axis(columns, order, axis=1)
+    at, starts = _at_least_k(scores, k, chunks)
+    n_kept = np.diff(starts)
+    # One number a column, of which the smallest is the best: its score, falling, then the column.
+    keys = np.full((len(scores), n_kept.max(initial=k)), NO_KEY)
+    place = np.arange(len(at)) + np.repeat(keys.shape[1] * np.arange(len(scores)) - starts[:-1], n_kept)
+    keys.ravel()[place] = _falling(scores.ravel()[at]) << _COLUMN_BITS | (at % n_columns).astype(np.uint64)
+    keys.sort(axis=1)
+    return (keys[:, :k] & NO_COLUMN).astype(np.int64)
+
+
+def _falling(scores: np.ndarray) -> np.ndarray:
+    """uint64 (n,) below 2^32 that falls as a float32 score rises; the same for equal ones, 0 and -0 too."""
+    bits = (scores + np.float32(0)).view(np.uint32)
+    is_negative = bits >> np.uint32(31) != 0
+    return np.where(is_negative, bits, ~bits & np.uint32(0x7FFFFFFF)).astype(np.uint64)
 
 
 def _at_least_k(scores: np.ndarray, k: int, chunks: int) -> tuple[np.ndarray, np.ndarray]:
-    """(flat positions, rising, that hold the k largest of each row and few others; how many of each row).
+    """(flat positions, rising, that hold the k largest of each row and few others; where each row's start).
 
     The k-th largest of the maxima of disjoint chunks is no larger than the k-th largest score, and close to
     it. Where a row is mostly one value (a source that knows a few items) numpy's argpartition takes ten
@@ -56,8 +67,15 @@ def _at_least_k(scores: np.ndarray, k: int, chunks: int) -> tuple[np.ndarray, np
     maxima = scores[:, : width * chunks].reshape(n_rows, width, chunks).max(axis=1)
     bound = np.partition(maxima, chunks - k, axis=1)[:, chunks - k]
     kept = scores > bound[:, None]
-    n_kept = np.count_nonzero(kept, axis=1)
-    for row in np.flatnonzero(n_kept < k).tolist():
-        # Then the bound itself is the k-th largest: the first of those equal to it fill the row.
-        kept[row, np.flatnonzero(scores[row] == bound[row])[: k - n_kept[row]]] = True
-    return np.flatnonzero(kept), np.maximum(n_kept, k)
+    ends = n_columns * np.arange(n_rows + 1)
+    at = np.flatnonzero(kept)
+    starts = np.searchsorted(at, ends)
+    n_kept = np.diff(starts)
+    short = np.flatnonzero(n_kept < k)
+    if len(short):
+        for row in short.tolist():
+            # Then the bound itself is the k-th largest: the first of those equal to it fill the row.
+            kept[row, np.flatnonzero(scores[row] == bound[row])[: k - n_kept[row]]] = True
+        at = np.flatnonzero(kept)
+        starts = np.searchsorted(at, ends)
+    return at, starts

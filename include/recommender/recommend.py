@@ -34,10 +34,11 @@ HIDDEN = np.float32(-np.inf)
 class BlockScores:
     """Dense scores of one block.
 
-    raw, scaled: float32 (n_sources, n_users, n_items).  allowed: bool (n_users, n_items).
+    raw: of each source float32 (n_users, n_items).  scaled: float32 (n_sources, n_users, n_items).
+    allowed: bool (n_users, n_items).
     """
 
-    raw: np.ndarray
+    raw: tuple[np.ndarray, ...]
     scaled: np.ndarray
     allowed: np.ndarray
 
@@ -116,14 +117,16 @@ def score_block(recommender: Recommender, histories: Histories) -> BlockScores:
     n_items = len(recommender.catalogue)
     fitted = histories.with_items(recommender.n_fitted)
     is_open = open_items(recommender.catalogue, recommender.config.rules)
-    raw = np.zeros((len(recommender.sources), histories.n_users, n_items), dtype=np.float32)
-    scaled = np.zeros_like(raw)
+    raw = []
+    scaled = np.empty((len(recommender.sources), histories.n_users, n_items), dtype=np.float32)
     for position, source in enumerate(recommender.sources.values()):
         knows_all = source.name == "text"
         part = source.score(histories if knows_all else fitted)
-        raw[position, :, : part.shape[1]] = part
-        scaled[position, :, : part.shape[1]] = normalise(part)
-    return BlockScores(raw, scaled, allowed_items(histories, is_open, recommender.config.consumed))
+        raw.append(_filled(part, n_items, 0))
+        known = part.shape[1]
+        normalise(part, out=scaled[position, :, :known])
+        scaled[position, :, known:] = 0
+    return BlockScores(tuple(raw), scaled, allowed_items(histories, is_open, recommender.config.consumed))
 
 
 def blend(recommender: Recommender, scores: BlockScores) -> np.ndarray:
@@ -147,10 +150,12 @@ def retrieve(recommender: Recommender, scores: BlockScores, n: int) -> list[tupl
     always brings at least n, so that a list is full whenever n items are allowed.
     """
     result = []
+    hidden = np.where(scores.allowed, np.float32(0), HIDDEN)
+    visible = np.empty_like(hidden)
     for position, name in enumerate(recommender.sources):
         is_fallback = name == FALLBACK
         size = max(recommender.config.source_size, n) if is_fallback else recommender.config.source_size
-        visible = np.where(scores.allowed, scores.scaled[position], HIDDEN)
+        np.add(scores.scaled[position], hidden, out=visible)
         columns = top_k(visible, size)
         is_real = np.isfinite(np.take_along_axis(visible, columns, axis=1))
         if not is_fallback:

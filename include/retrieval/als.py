@@ -9,8 +9,10 @@ from typing import ClassVar, Self
 import numpy as np
 import scipy.sparse as sp
 from implicit.cpu.als import AlternatingLeastSquares
+from scipy.linalg.lapack import sposv
 from threadpoolctl import threadpool_limits
 
+from include.errors import ModelError
 from include.recommender.histories import Histories
 from include.recommender.training import TrainingData
 from include.retrieval.contributions import DenseContributions, UserParts, pairs_of_users
@@ -104,38 +106,37 @@ class Als:
             (confidence, histories.weights.indices, histories.weights.indptr), histories.weights.shape
         )
         right = weighted @ self.item_factors
-        systems = self._systems(histories, confidence)
-        return np.linalg.solve(systems, right[:, :, None])[:, :, 0].astype(np.float32)
-
-    def _systems(self, histories: Histories, confidence: np.ndarray) -> np.ndarray:
-        """Y'C Y + λI of each user, float32 (n_users, k, k)."""
-        k = self.item_factors.shape[1]
-        systems = np.broadcast_to(self._regular_gram, (histories.n_users, k, k)).copy()
+        factors = np.zeros_like(right)
         for user in range(histories.n_users):
-            part = histories.row(user)
-            liked = self.item_factors[histories.weights.indices[part]]
-            systems[user] += (liked.T * (confidence[part] - 1)) @ liked
-        return systems
+            factors[user] = self._solve(histories, confidence, user, right[user])
+        return factors
+
+    def _solve(
+        self, histories: Histories, confidence: np.ndarray, user: int, right: np.ndarray
+    ) -> np.ndarray:
+        """(Y'C Y + λI)^-1 right of one user, by Cholesky.  right: float32 (k,) or (k, n)."""
+        part = histories.row(user)
+        liked = self.item_factors[histories.weights.indices[part]]
+        liked *= np.sqrt(confidence[part] - 1)[:, None]
+        system = self._regular_gram + liked.T @ liked
+        # Symmetric: the transpose is the same matrix, in the order of memory that LAPACK works in.
+        _, solved, info = sposv(system.T, right, overwrite_a=True)
+        if info != 0:
+            raise ModelError(f"{self.name}: no solution for a user; regularization must be above 0")
+        return np.asarray(solved)
 
     def score(self, histories: Histories) -> np.ndarray:
         return self.user_factors(histories) @ self.item_factors.T
 
     def contributions(self, histories: Histories, rows: np.ndarray, items: np.ndarray) -> DenseContributions:
         """Hu, Koren, Volinsky 2008, section 5: score_i = Σ_j y_i' A^-1 y_j c_j."""
-        users, of_pair = np.unique(rows, return_inverse=True)
-        asked = histories.rows(users)
-        confidence = self._confidence(asked)
-        # Padded to the most pairs of a user, so that all systems are solved in one call.
-        place = np.arange(len(rows)) - np.searchsorted(rows, rows)
-        right = np.zeros((len(users), self.item_factors.shape[1], place.max(initial=0) + 1), np.float32)
-        right[of_pair, :, place] = self.item_factors[items]
-        solved = np.linalg.solve(self._systems(asked, confidence), right)
+        confidence = self._confidence(histories)
         parts = []
-        for user, pairs in pairs_of_users(of_pair):
-            part = asked.row(user)
-            history = asked.weights.indices[part]
-            n_pairs = pairs.stop - pairs.start
-            value = (solved[user, :, :n_pairs].T @ self.item_factors[history].T) * confidence[part]
+        for user, pairs in pairs_of_users(rows):
+            part = histories.row(user)
+            history = histories.weights.indices[part]
+            solved = self._solve(histories, confidence, user, self.item_factors[items[pairs]].T)
+            value = (solved.T @ self.item_factors[history].T) * confidence[part]
             parts.append(UserParts(pairs, history, value))
         return DenseContributions(tuple(parts))
 

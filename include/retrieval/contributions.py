@@ -75,9 +75,8 @@ class DenseContributions:
         found = np.full(n_pairs, NO_ITEM, dtype=np.int32)
         for user in self.users:
             if len(user.history):
-                best = user.value.argmax(axis=1)
-                adds = np.take_along_axis(user.value, best[:, None], axis=1)[:, 0] > 0
-                found[user.pairs] = np.where(adds, user.history[best], NO_ITEM)
+                strongest = user.history[user.value.argmax(axis=1)]
+                found[user.pairs] = np.where(user.value.max(axis=1) > 0, strongest, NO_ITEM)
         return found
 
 
@@ -105,17 +104,12 @@ def pairs_of_users(rows: np.ndarray) -> Iterator[tuple[int, slice]]:
 
 def matrix_contributions(
     histories: Histories, weights: np.ndarray, item_item: sp.csc_matrix | np.ndarray, rows, items
-) -> AnyContributions:
+) -> Contributions:
     """Parts of history @ item_item.  weights: float32, aligned with ``histories.weights.data``."""
     if isinstance(item_item, np.ndarray):
-        parts = []
-        for user, pairs in pairs_of_users(rows):
-            part = histories.row(user)
-            history = histories.weights.indices[part]
-            # Row by row of the matrix: a walk down its columns misses the caches at each step.
-            value = item_item[np.ix_(history, items[pairs])] * weights[part, None]
-            parts.append(UserParts(pairs, history, value.T))
-        return DenseContributions(tuple(parts))
+        pair, position = history_parts(histories, rows)
+        history = histories.weights.indices[position]
+        return Contributions(pair, history, item_item[history, items[pair]] * weights[position])
     # By the column of the asked item, which is short: a history can be long.
     users, of_pair = np.unique(rows, return_inverse=True)
     part = histories.rows(users).weights

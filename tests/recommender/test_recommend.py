@@ -79,7 +79,12 @@ def test_blocks_do_not_change_lists(fitted, data, monkeypatch):
     whole = recommend(fitted, data.histories, with_candidates=True)
     monkeypatch.setattr("include.recommender.recommend.BLOCK_BYTES", 40_000)
     blocks = recommend(fitted, data.histories, with_candidates=True)
-    np.testing.assert_array_equal(blocks.item_idx, whole.item_idx)
+    np.testing.assert_allclose(blocks.score, whole.score, atol=1e-5)
+    # The sums of another block size are rounded otherwise: what is equal but for that may change places.
+    gaps = -np.diff(recommend(fitted, data.histories, 11).score, axis=1)
+    is_tied = (gaps < 1e-5) | np.pad(gaps[:, :-1] < 1e-5, ((0, 0), (1, 0)))
+    assert is_tied.mean() < 0.1
+    np.testing.assert_array_equal(blocks.item_idx[~is_tied], whole.item_idx[~is_tied])
     np.testing.assert_array_equal(blocks.candidates.user_row, whole.candidates.user_row)
 
 
