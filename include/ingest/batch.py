@@ -24,6 +24,7 @@ from include.ingest.staged import BatchCounts, StagedBatch
 from include.ingest.staging import stage_rows
 from include.ingest.users import accept_users
 from include.lake.lake import Lake
+from include.lake.search import row_by_row
 from include.landing.files import PendingFile
 from include.landing.hashes import HashCache
 from include.landing.pending import hash_cache
@@ -87,7 +88,8 @@ def stage_prepared(
 ) -> StagedBatch:
     """Stage what is prepared, from whatever source.  offsets: positions to commit with the rows."""
     prepared = _mark_repeats(lake, kind, prepared)
-    problems = stage_rows(lake.con, domain, kind, prepared, f"staged_{kind}", ingested_at)
+    with lake.beside():
+        problems = stage_rows(lake.con, domain, kind, prepared, f"staged_{kind}", ingested_at)
     prepared = [
         dataclasses.replace(file, status="unreadable", problem=problems[file.number])
         if file.number in problems
@@ -169,7 +171,8 @@ def _mark_repeats(lake: Lake, kind: str, files: Sequence[PreparedFile]) -> list[
     known = dict(
         lake.rows(
             "select content_hash, max(rows_in) from ops.ingests"
-            " where source = ? and status = 'ingested' and list_contains(?, content_hash)"
+            f" where {row_by_row('source')} = ? and {row_by_row('status')} = 'ingested'"
+            " and list_contains(?, content_hash)"
             " group by content_hash",
             [kind, hashes],
         )

@@ -8,6 +8,7 @@ import duckdb
 
 from include.errors import DataError
 from include.ingest.staged import BatchCounts, StagedBatch
+from include.lake.search import row_by_row
 
 
 def write_quarantine(con: duckdb.DuckDBPyConnection, staged: StagedBatch) -> int:
@@ -97,7 +98,7 @@ def write_ledger(con: duckdb.DuckDBPyConnection, staged: StagedBatch, before: da
 def newest_event(con: duckdb.DuckDBPyConnection) -> datetime | None:
     """The watermark: time of the newest event ever accepted."""
     row = con.execute(
-        "select max(position::timestamp) from ops.watermarks where source = 'events'"
+        f"select max(position::timestamp) from ops.watermarks where {row_by_row('source')} = 'events'"
     ).fetchone()
     return row[0] if row else None
 
@@ -125,7 +126,7 @@ def _set(
     lag_rows: int | None,
     updated_at: datetime,
 ) -> None:
-    con.execute("delete from ops.watermarks where source = ?", [source])
+    con.execute(f"delete from ops.watermarks where {row_by_row('source')} = ?", [source])
     con.execute(
         "insert into ops.watermarks (source, position, lag_seconds, lag_rows, updated_at)"
         " values (?, ?, ?, ?, ?)",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -79,8 +80,8 @@ class Lake:
         return row[0] if row else None
 
     def snapshot(self) -> int:
-        """The newest snapshot's id."""
-        return int(self.value(f"select max(snapshot_id) from {ALIAS}.snapshots()"))
+        """The id of the snapshot that the connection sees."""
+        return int(self.value(f"from {ALIAS}.current_snapshot()"))
 
     def write(self, work: Callable[[duckdb.DuckDBPyConnection], T], *, run_id: str, message: str) -> T:
         """Run ``work`` in one transaction, alone: all of it is committed, or nothing.
@@ -120,6 +121,18 @@ class Lake:
         """
         if self.catalog.is_local:
             self.con.execute("set enable_external_file_cache = false")
+
+    @contextmanager
+    def beside(self) -> Iterator[None]:
+        """For statements on temporary tables and files alone: else each asks the lake for its snapshot.
+
+        Outside of ``write``; tables of the lake are named in full meanwhile (nightjar.…).
+        """
+        self.con.execute("use memory")
+        try:
+            yield
+        finally:
+            self.con.execute(f"use {ALIAS}")
 
     def files(self, table: str, snapshot: int | None = None) -> list[tuple[str, str | None]]:
         """The Parquet files of a table, each with its file of deleted rows or None."""

@@ -7,6 +7,7 @@ import logging
 
 from include.config.domain import Domain
 from include.lake.lake import Lake
+from include.lake.search import row_by_row
 from include.landing.files import PendingFile, landing_folder, list_files
 from include.landing.hashes import HashCache
 from include.settings import Settings
@@ -55,7 +56,8 @@ def _ledger(lake: Lake, kind: str, names: list[str]) -> dict[str, list[tuple[str
     """file name -> (content hash, status) of each time it was met."""
     entries: dict[str, list[tuple[str, str]]] = {}
     for name, content_hash, status in lake.rows(
-        "select file, content_hash, status from ops.ingests where source = ? and file in (select unnest(?))",
+        "select file, content_hash, status from ops.ingests"
+        f" where {row_by_row('source')} = ? and {row_by_row('file')} in (select unnest(?))",
         [kind, names],
     ):
         entries.setdefault(name, []).append((content_hash, status))

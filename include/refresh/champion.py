@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from include.lake.lake import Lake
+from include.lake.search import row_by_row
 from include.recommender.model import Recommender
 from include.recommender.storage import load_recommender
 
@@ -33,20 +34,15 @@ def _load(artifact: Path, checksum: str) -> Recommender:
 
 def find_champion(lake: Lake) -> Champion | None:
     """The model of the newest publication; None before the first one."""
+    version, as_of = lake.rows(
+        "select max_by(model_version, publication_id), max_by(as_of, publication_id)"
+        " from serving.publications"
+    )[0]
     rows = lake.rows(
-        """
-        with newest as (
-            select model_version, as_of
-            from serving.publications
-            order by publication_id desc
-            limit 1
-        )
-        select models.model_version, models.artifact, models.checksum, newest.as_of
-        from newest
-        inner join ops.model_versions as models using (model_version)
-        """
+        f"select artifact, checksum from ops.model_versions where {row_by_row('model_version')} = ?",
+        [version],
     )
     if not rows:
         return None
-    version, artifact, checksum, as_of = rows[0]
+    artifact, checksum = rows[0]
     return Champion(version, lake.settings.models / artifact, checksum, as_of)
