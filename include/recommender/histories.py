@@ -7,6 +7,7 @@ so a list cannot depend on which of the four asked for it.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
@@ -47,6 +48,16 @@ class Histories:
     def lengths(self) -> np.ndarray:
         """int64 (n_users,): distinct items in each history."""
         return np.diff(self.weights.indptr)
+
+    @cached_property
+    def newness(self) -> np.ndarray:
+        """int64 (nnz,), aligned with weights.data: 0 for the newest item of each history, 1 for the next …;
+        ties go to the lower item index."""
+        users = np.repeat(np.arange(self.n_users), self.lengths())
+        order = np.lexsort((self.weights.indices, self.age_days, users))
+        rank = np.empty(len(users), dtype=np.int64)
+        rank[order] = np.arange(len(users)) - self.weights.indptr[users[order]]
+        return rank
 
     def row(self, row: int) -> slice:
         """Where the row's pairs lie in weights.data, weights.indices, age_days and counts."""
@@ -100,7 +111,9 @@ class Histories:
 
     def with_items(self, n_items: int) -> Histories:
         """The same pairs against a catalogue that has grown to, or is cut back to, n_items columns."""
-        if n_items >= self.n_items:
+        if n_items == self.n_items:
+            return self
+        if n_items > self.n_items:
             return replace(
                 self, weights=_widened(self.weights, n_items), consumed=_widened(self.consumed, n_items)
             )

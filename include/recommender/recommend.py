@@ -162,7 +162,7 @@ def retrieve(recommender: Recommender, scores: BlockScores, n: int) -> list[tupl
             # Rounding leaves 1e-9 where a sum is nothing; that is no opinion either.
             said = np.abs(np.take_along_axis(scores.raw[position], columns, axis=1))
             is_real &= said > 1e-5 * said.max(axis=1, keepdims=True, initial=0)
-            is_real &= scores.scaled[position].any(axis=1)[:, None]
+            is_real &= (np.vecdot(scores.scaled[position], scores.scaled[position]) > 0)[:, None]
         result.append((columns, is_real))
     return result
 
