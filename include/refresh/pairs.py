@@ -59,12 +59,15 @@ def load_pairs(con: duckdb.DuckDBPyConnection, users: str, early: EarlyPairs | N
     if early is not None:
         con.register("early_users", early.users)
         con.register("early_pairs", early.rows.result())
-        con.execute(
-            f"create or replace temp table {PAIRS} as"
-            f" select {_COLUMNS} from early_pairs where user_id in (select user_id from {users})"
-        )
-        late = f"(select user_id from {users} anti join early_users using (user_id))"
-        if con.execute(f"select 1 from {late} limit 1").fetchone():
+        has_others, has_late = con.execute(
+            "select count(wanted.user_id) < count(*), count(early.user_id) < count(*)"
+            f" from {users} as wanted full join early_users as early using (user_id)"
+        ).fetchall()[0]
+        # In most batches the users are the same: then no row need be looked at.
+        theirs = f"where user_id in (select user_id from {users})" if has_others else ""
+        con.execute(f"create or replace temp table {PAIRS} as select {_COLUMNS} from early_pairs {theirs}")
+        if has_late:
+            late = f"(select user_id from {users} anti join early_users using (user_id))"
             with searching(con):
                 con.execute(f"insert into {PAIRS} {_stored(con, late)}")
         con.unregister("early_pairs")

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import duckdb
+import pytest
 
 from include.lake.lake import Lake
 from include.refresh.pairs import PAIRS, load_pairs, reading_pairs
 
 
-def test_pairs_read_early_are_those_of_the_users_at_hand(lake: Lake) -> None:
-    """u00 was read early, u01 is listed too, u02 was read in vain."""
-
+@pytest.mark.parametrize(
+    "read",
+    [["u00", "u02", "u00"], ["u01", "u00", "new"], ["u00"], ["u02", "new", "u01", "u00"]],
+    ids=["one late, one in vain", "the same", "late ones", "one in vain"],
+)
+def test_pairs_read_early_are_those_of_the_users_at_hand(lake: Lake, read: list[str]) -> None:
     def work(con: duckdb.DuckDBPyConnection) -> list[list[tuple[object, ...]]]:
-        con.execute("create temp table early as from (values ('u00'), ('u02'), ('u00')) t(user_id)")
+        con.execute("create temp table early as select unnest(?::varchar[]) as user_id", [read])
         con.execute("create temp table listed as from (values ('u00'), ('u01'), ('new')) t(user_id)")
         found = []
         for early in (True, False):
