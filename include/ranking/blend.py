@@ -8,8 +8,8 @@ import numpy as np
 # are sorted.
 CHUNKS_PER_PLACE = 4
 _COLUMN_BITS = np.uint64(32)
-NO_COLUMN = np.uint64(0xFFFFFFFF)
-NO_KEY = np.uint64(0xFFFFFFFFFFFFFFFF)
+_COLUMN_MASK = np.uint64(0xFFFFFFFF)
+_NO_KEY = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 def normalise(scores: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -41,11 +41,11 @@ def top_k(scores: np.ndarray, k: int) -> np.ndarray:
     at, starts = _at_least_k(scores, k, chunks)
     n_kept = np.diff(starts)
     # One number a column, of which the smallest is the best: its score, falling, then the column.
-    keys = np.full((len(scores), n_kept.max(initial=k)), NO_KEY)
+    keys = np.full((len(scores), n_kept.max(initial=k)), _NO_KEY)
     place = np.arange(len(at)) + np.repeat(keys.shape[1] * np.arange(len(scores)) - starts[:-1], n_kept)
     keys.ravel()[place] = _falling(scores.ravel()[at]) << _COLUMN_BITS | (at % n_columns).astype(np.uint64)
     keys.sort(axis=1)
-    return (keys[:, :k] & NO_COLUMN).astype(np.int64)
+    return (keys[:, :k] & _COLUMN_MASK).astype(np.int64)
 
 
 def _falling(scores: np.ndarray) -> np.ndarray:

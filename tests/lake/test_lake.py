@@ -80,6 +80,29 @@ def test_write_commits_with_run_id_and_message(any_catalog: Settings) -> None:
     assert row[-1] == ("one user", '{"run_id": "run-7"}')
 
 
+def test_beside_the_lake_is_not_asked_for_its_snapshot(any_catalog: Settings) -> None:
+    def from_catalog(lake: Lake) -> int:
+        sent = (
+            "select count(*) from duckdb_logs"
+            " where message like '%ducklake_snapshot%' and message not like '%duckdb_logs%'"
+        )
+        return int(lake.value(sent))
+
+    with open_lake(any_catalog) as lake:
+        lake.con.execute("create temp table mine as select 1 as a")
+        lake.con.execute("call enable_logging('QueryLog')")
+        lake.con.execute("select count(*) from mine")
+        assert from_catalog(lake) > 0
+        with lake.beside():
+            before = from_catalog(lake)
+            assert lake.value("select count(*) from mine") == 1
+            assert from_catalog(lake) == before
+        assert user_ids(lake) == []
+        with pytest.raises(duckdb.CatalogException), lake.beside():
+            lake.con.execute("select * from raw.users")
+        assert user_ids(lake) == []
+
+
 def test_failed_write_leaves_nothing(any_catalog: Settings) -> None:
     def broken(con: duckdb.DuckDBPyConnection) -> None:
         add_user(con, "ann")

@@ -1,5 +1,7 @@
 import numpy as np
+import pytest
 
+from include.errors import ModelError
 from include.recommender.histories import histories_from_pairs
 from include.retrieval.als import Als, AlsParams
 
@@ -11,3 +13,10 @@ def test_fold_in_solves_equation_four_by_hand():
     histories = histories_from_pairs([0], [1], [3.0], [0.0], n_users=2, n_items=2)
     np.testing.assert_allclose(als.user_factors(histories), [[14 / 30], [0.0]], rtol=1e-6)
     np.testing.assert_allclose(als.score(histories)[0], [14 / 30, 28 / 30], rtol=1e-6)
+
+
+def test_a_fold_in_without_solution_is_refused():
+    als = Als(np.zeros((2, 1), np.float32), AlsParams(factors=1, regularization=0))
+    histories = histories_from_pairs([0], [1], [3.0], [0.0], n_users=1, n_items=2)
+    with pytest.raises(ModelError, match="als: no solution"):
+        als.user_factors(histories)
