@@ -30,8 +30,9 @@ def normalise(scores: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
 def top_k(scores: np.ndarray, k: int) -> np.ndarray:
     """int64 (n_rows, min(k, n_columns)): columns of the k largest scores, best first, ties by column.
 
-    scores: float32, -inf allowed, no NaN.
+    scores: compared as float32, -inf allowed, no NaN.
     """
+    scores = scores.astype(np.float32, copy=False)
     n_columns = scores.shape[1]
     k = min(k, n_columns)
     # An odd number: items that follow each other in fours or tens do not all fall into the same chunks.

@@ -35,5 +35,14 @@ def test_the_k_largest_best_first_and_the_first_of_equals(scores, k):
     np.testing.assert_array_equal(top_k(scores, k), by_sorting(scores, k))
 
 
+def test_wider_numbers_are_taken_too():
+    np.testing.assert_array_equal(top_k(SPREAD.astype(np.float64), 10), by_sorting(SPREAD, 10))
+
+
+def test_zero_is_zero_whatever_its_sign():
+    scores = np.where(np.arange(900) % 2, np.float32(0), np.float32(-0.0))[None]
+    np.testing.assert_array_equal(top_k(scores, 10), np.arange(10)[None])
+
+
 def test_no_rows():
     assert top_k(np.zeros((0, 900), np.float32), 10).shape == (0, 10)
