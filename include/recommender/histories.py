@@ -90,16 +90,9 @@ class Histories:
 
         power 0 makes every pair count alike, 1 keeps the confidence as it is.
         """
-        return self._values(slice(None), power, half_life_days)
-
-    def row_values(self, row: int, power: float = 1.0, half_life_days: float | None = None) -> np.ndarray:
-        """`values` of one row: explaining a list asks for one user at a time."""
-        return self._values(self.row(row), power, half_life_days)
-
-    def _values(self, part: slice, power: float, half_life_days: float | None) -> np.ndarray:
-        data = np.power(self.weights.data[part], np.float32(power))
+        data = np.power(self.weights.data, np.float32(power))
         if half_life_days is not None:
-            data = data * np.exp2(-self.age_days[part] / np.float32(half_life_days))
+            data = data * np.exp2(-self.age_days / np.float32(half_life_days))
         return data.astype(np.float32, copy=False)
 
     def matrix(self, power: float = 1.0, half_life_days: float | None = None) -> sp.csr_matrix:

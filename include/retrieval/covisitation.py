@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from include.recommender.histories import Histories
 from include.recommender.interactions import SECONDS_PER_DAY
 from include.recommender.training import TrainingData
-from include.retrieval.contributions import AnyContributions, by_column, matrix_contributions
+from include.retrieval.contributions import Contributions, by_column, matrix_contributions
 from include.retrieval.neighbours import dense_product, keep_strongest, pack_csr, unpack_csr
 from include.retrieval.source import require
 
@@ -60,7 +60,7 @@ class Covisitation:
         is_dense = isinstance(self._by_column, np.ndarray)
         return dense_product(session, self._by_column if is_dense else self.similarity)
 
-    def contributions(self, histories: Histories, rows: np.ndarray, items: np.ndarray) -> AnyContributions:
+    def contributions(self, histories: Histories, rows: np.ndarray, items: np.ndarray) -> Contributions:
         return matrix_contributions(histories, self._session(histories), self._by_column, rows, items)
 
     @cached_property

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from include.recommender.histories import Histories
 from include.recommender.training import TrainingData
-from include.retrieval.contributions import AnyContributions, by_column, matrix_contributions
+from include.retrieval.contributions import Contributions, by_column, matrix_contributions
 from include.retrieval.neighbours import dense_product, gram, keep_strongest, pack_csr, unpack_csr
 from include.retrieval.source import require
 from include.retrieval.text import centred_unit_rows
@@ -65,7 +65,7 @@ class Ease:
     def score(self, histories: Histories) -> np.ndarray:
         return dense_product(histories.matrix(self.params.power, self.params.half_life_days), self.weights)
 
-    def contributions(self, histories: Histories, rows: np.ndarray, items: np.ndarray) -> AnyContributions:
+    def contributions(self, histories: Histories, rows: np.ndarray, items: np.ndarray) -> Contributions:
         weights = histories.values(self.params.power, self.params.half_life_days)
         return matrix_contributions(histories, weights, self._by_column, rows, items)
 
