@@ -57,7 +57,7 @@ def _ledger(lake: Lake, kind: str, names: list[str]) -> dict[str, list[tuple[str
     entries: dict[str, list[tuple[str, str]]] = {}
     for name, content_hash, status in lake.rows(
         "select file, content_hash, status from ops.ingests"
-        f" where {row_by_row('source')} = ? and {row_by_row('file')} in (select unnest(?))",
+        f" where {row_by_row('source')} = ? and file in (select unnest(?))",
         [kind, names],
     ):
         entries.setdefault(name, []).append((content_hash, status))

@@ -121,9 +121,16 @@ class Als:
         system = self._regular_gram + liked.T @ liked
         # Symmetric: the transpose is the same matrix, in the order of memory that LAPACK works in.
         _, solved, info = sposv(system.T, right, overwrite_a=True)
-        if info != 0:
-            raise ModelError(f"{self.name}: no solution for a user; regularization must be above 0")
-        return np.asarray(solved)
+        return np.asarray(solved) if info == 0 else self._solve_exactly(liked, right)
+
+    def _solve_exactly(self, liked: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """The same in float64: beside a confidence of 10^9 float32 rounds the rest of the system away."""
+        exact = liked.astype(np.float64)
+        try:
+            solved = np.linalg.solve(self._regular_gram + exact.T @ exact, right)
+        except np.linalg.LinAlgError as error:
+            raise ModelError(f"{self.name}: the fold-in of a user has no solution: {error}") from error
+        return solved.astype(np.float32)
 
     def score(self, histories: Histories) -> np.ndarray:
         return self.user_factors(histories) @ self.item_factors.T

@@ -56,8 +56,8 @@ class Covisitation:
         # be multiplied by zero.
         session = sp.csr_matrix(parts, weights.shape, copy=True)
         session.eliminate_zeros()
-        # A few items of each history: the dense matrix, where there is one, takes half the time.
-        is_dense = isinstance(self._by_column, np.ndarray)
+        # A few items of each history: the dense matrix, where there is one, takes half the time of a block.
+        is_dense = histories.n_users > 1 and isinstance(self._by_column, np.ndarray)
         return dense_product(session, self._by_column if is_dense else self.similarity)
 
     def contributions(self, histories: Histories, rows: np.ndarray, items: np.ndarray) -> Contributions:
