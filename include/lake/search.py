@@ -13,10 +13,10 @@ _POSITIONS = 1 << 20
 
 
 def row_by_row(column: str) -> str:
-    """A text column of a small table as a condition is to name it: tried on the rows, not on their files.
+    """A text column as a condition is to name it that can skip no file: of a small table, or alike in all.
 
     To skip a file by what the catalog knows of it, DuckLake reads that of all files of the lake, which takes
-    longer than a small table does.
+    longer than a small table does. A condition on the expression is tried on the rows alone.
     """
     return f"({column} || '')"
 
