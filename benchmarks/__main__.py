@@ -58,7 +58,7 @@ def show_cost(settings: Settings, what: str, seconds: float) -> None:
 
 def bench_quality() -> int:
     """Extract MovieLens-100K, embed its texts with the domain's model, run benchmarks/quality.py."""
-    from include.texts.model import load_text_model
+    from include.texts.text_model import load_text_model
 
     with tempfile.TemporaryDirectory(prefix="nightjar-bench-") as folder:
         with zipfile.ZipFile(fetch(downloads())) as archive:

@@ -23,13 +23,13 @@ import scipy.sparse as sp
 
 from include.evaluation.evaluate import evaluate_lists
 from include.evaluation.split import Split, judged_split
+from include.interactions.catalogue import Catalogue, make_catalogue
+from include.interactions.interactions import SECONDS_PER_DAY, Interactions, make_interactions
+from include.interactions.training_data import TrainingData, make_training_data
 from include.ranking.blend import top_k
-from include.recommender.catalogue import Catalogue, make_catalogue
-from include.recommender.config import Consumed, ModelConfig
-from include.recommender.fit import fit_recommender
-from include.recommender.interactions import SECONDS_PER_DAY, Interactions, make_interactions
-from include.recommender.recommend import recommend
-from include.recommender.training import TrainingData, make_training_data
+from include.recommender.build_lists import recommend
+from include.recommender.model_config import Consumed, ModelConfig
+from include.tuning.fit import fit_recommender
 
 PROTOCOL_SEED = 42
 K = 10

@@ -22,14 +22,14 @@ from include.evaluation.bootstrap import bootstrap_interval
 from include.evaluation.evaluate import Evaluation, evaluate_lists
 from include.evaluation.published import published_health
 from include.evaluation.split import Split, time_split
-from include.recommender.catalogue import make_catalogue
-from include.recommender.config import Diversity, ModelConfig, consumed_from_value
-from include.recommender.fit import fit_recommender
-from include.recommender.interactions import make_interactions
+from include.interactions.catalogue import make_catalogue
+from include.interactions.interactions import make_interactions
+from include.interactions.training_data import TrainingData, make_training_data
+from include.recommender.build_lists import recommend
 from include.recommender.model import Recommender
-from include.recommender.recommend import recommend
-from include.recommender.training import TrainingData, make_training_data
-from include.tuning.reach import with_reach
+from include.recommender.model_config import Diversity, ModelConfig, consumed_from_value
+from include.tuning.choose_reach import with_reach
+from include.tuning.fit import fit_recommender
 
 BEST_SINGLE_OF = ("als", "ease", "item_to_item", "popular")
 REACHES = (0.0, 0.2, 0.4, 0.6, 1.0)

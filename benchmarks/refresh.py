@@ -23,8 +23,8 @@ from pathlib import Path
 from benchmarks.synthetic import ITEMS, USERS, SyntheticLake, item_id, make_synthetic, user_id
 from include.lake.lake import Lake, open_lake
 from include.refresh.compact import compact, due_tables
-from include.refresh.refresh import open_for_ticks, refresh, yield_to_readers
-from include.refresh.source import LandingSource
+from include.refresh.pending_rows import LandingSource
+from include.refresh.refresh_run import open_for_ticks, refresh, yield_to_readers
 from include.refresh.tick import run_tick
 from include.serving.recommend import Reader
 from include.settings import REPO, utc_now

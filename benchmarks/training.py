@@ -17,12 +17,12 @@ from implicit.cpu.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_limits
 
 from benchmarks.synthetic import BASE_EVENTS, ITEMS, TOPICS, USERS, item_id, make_events, user_id
-from include.recommender.catalogue import make_catalogue
-from include.recommender.config import ModelConfig
-from include.recommender.fit import fit_recommender
-from include.recommender.interactions import SECONDS_PER_DAY, make_interactions
-from include.recommender.recommend import recommend_blocks
-from include.recommender.training import TrainingData, make_training_data
+from include.interactions.catalogue import make_catalogue
+from include.interactions.interactions import SECONDS_PER_DAY, make_interactions
+from include.interactions.training_data import TrainingData, make_training_data
+from include.recommender.build_lists import recommend_blocks
+from include.recommender.model_config import ModelConfig
+from include.tuning.fit import fit_recommender
 
 DIMENSIONS = 384
 SEED = 42

@@ -49,7 +49,7 @@ LANDING = Asset(
 def tick() -> dict[str, int]:
     """Drain all that waits; returns rows taken in and lists written."""
     from include.nightly.stages import open_run
-    from include.refresh.refresh import refresh, yield_to_readers
+    from include.refresh.refresh_run import refresh, yield_to_readers
     from include.settings import utc_now
 
     yield_to_readers()

@@ -28,10 +28,10 @@ from plugins.dag_defaults import cut_off_param, domain_param, task_defaults, thi
 @task
 def prepare() -> list[str]:
     """The sources to search for."""
-    from include.nightly import tuning
+    from include.tune_models import tuning_stages
 
     context = get_current_context()
-    sources = tuning.prepare(this_run(), context["params"]["as_of"], context.get("data_interval_end"))
+    sources = tuning_stages.prepare(this_run(), context["params"]["as_of"], context.get("data_interval_end"))
     if not sources:
         raise AirflowSkipException("nothing to search: the log says why")
     return sources
@@ -39,17 +39,17 @@ def prepare() -> list[str]:
 
 @task(map_index_template="{{ source }}")
 def search(source: str) -> None:
-    from include.nightly import tuning
+    from include.tune_models import tuning_stages
 
     get_current_context()["source"] = source  # the name that the UI shows for this instance
-    tuning.search(this_run(), source)
+    tuning_stages.search(this_run(), source)
 
 
 @task
 def propose() -> None:
-    from include.nightly import tuning
+    from include.tune_models import tuning_stages
 
-    tuning.propose(this_run())
+    tuning_stages.propose(this_run())
 
 
 @dag(

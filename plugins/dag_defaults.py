@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule, get_current_context
 
 if TYPE_CHECKING:
-    from include.runs.run import Run
+    from include.run import Run
 
 # What is wrong with data, settings or models is as wrong a minute later; the rest may be a passing fault.
 REFUSALS = tuple(f"include.errors.{name}" for name in ("ConfigError", "DataError", "GateError", "ModelError"))

@@ -11,9 +11,9 @@ from cosmos.constants import InvocationMode
 from cosmos.exceptions import CosmosDbtRunError
 from cosmos.operators.local import DbtBuildLocalOperator
 
+from include.dbt_build import PROJECT, dbt_environment, dbt_folder, dbt_writes
 from include.lake.catalog import find_catalog
 from include.settings import Settings, load_settings
-from include.transforms.dbt import PROJECT, dbt_environment, dbt_folder, dbt_writes
 
 
 def _profile(target: str) -> ProfileConfig:

@@ -139,7 +139,7 @@ class Domain:
         return tuple(field for _, field, _, _ in Formatter().parse(self.text) if field)
 
 
-# Read by the recommender, which checks them itself: include/recommender/config.py.
+# Read by the recommender, which checks them itself: include/recommender/model_config.py.
 MODEL_KEYS = ("retrieval", "ranking", "diversity", "rules", "cold_start", "tuning")
 _HEALTH = (
     "coverage@10",

@@ -10,10 +10,10 @@ import scipy.sparse as sp
 from include.evaluation.bootstrap import Interval, bootstrap_interval
 from include.evaluation.evaluate import Evaluation, evaluate_lists
 from include.evaluation.split import Split, judged_split
-from include.recommender.config import Consumed
-from include.recommender.interactions import Interactions
+from include.interactions.interactions import Interactions
+from include.recommender.build_lists import recommend
 from include.recommender.model import Recommender
-from include.recommender.recommend import recommend
+from include.recommender.model_config import Consumed
 
 METRIC = "ndcg@10"
 K = 10

@@ -10,8 +10,8 @@ import numpy as np
 from include.errors import GateError
 from include.evaluation.bootstrap import Interval, bootstrap_interval
 from include.evaluation.evaluate import Evaluation
-from include.recommender.interactions import Interactions
-from include.recommender.training import TrainingData
+from include.interactions.interactions import Interactions
+from include.interactions.training_data import TrainingData
 
 METRIC = "ndcg@10"
 

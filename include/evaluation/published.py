@@ -6,13 +6,13 @@ import numpy as np
 
 from include.evaluation.evaluate import list_health
 from include.evaluation.metrics.coverage import coverage
+from include.interactions.catalogue import NO_ITEM
+from include.interactions.histories import Histories
 from include.ranking.blend import top_k
 from include.ranking.rules import allowed_items, open_items
-from include.recommender.histories import Histories
-from include.recommender.lists import NO_ITEM
 from include.recommender.model import Recommender
-from include.recommender.threads import in_threads
 from include.retrieval.registry import FALLBACK
+from include.threads import in_threads
 
 K = 10
 BLOCK_USERS = 1024

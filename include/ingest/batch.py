@@ -19,16 +19,16 @@ from include.errors import DataError
 from include.ingest.events import accept_events
 from include.ingest.items import accept_items
 from include.ingest.ledger import newest_event, write_ledger, write_quarantine, write_watermarks
-from include.ingest.mapping import needed_columns
-from include.ingest.staged import BatchCounts, StagedBatch
-from include.ingest.staging import stage_rows
+from include.ingest.pending import hash_cache
+from include.ingest.staged_batch import BatchCounts, StagedBatch
 from include.ingest.users import accept_users
 from include.lake.lake import Lake
-from include.lake.search import row_by_row
+from include.lake.user_search import row_by_row
 from include.landing.files import PendingFile
 from include.landing.hashes import HashCache
-from include.landing.pending import hash_cache
+from include.landing.mapping import needed_columns
 from include.landing.prepare import PreparedFile, prepare_file
+from include.landing.staging import stage_rows
 
 log = logging.getLogger(__name__)
 ACCEPT = {"events": accept_events, "items": accept_items, "users": accept_users}

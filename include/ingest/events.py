@@ -8,18 +8,13 @@ from datetime import date, timedelta
 import duckdb
 
 from include.contracts import EVENT_FIELDS
-from include.ingest.staged import StagedBatch
+from include.ingest.staged_batch import StagedBatch
 
 _FIELDS = ", ".join(name for name, _, _ in EVENT_FIELDS)
 # Days without events between two ranges cost less to scan than another branch of the query (8 ms) does.
 _GAP_DAYS = 3
 # A batch that is spread wider reads the days between as well.
 _MAX_RANGES = 24
-# What identical rows have in common. Fields are parted by characters that no landed text is likely to hold.
-EVENT_HASH = (
-    "md5(concat_ws(chr(31), user_id, item_id, event_type, epoch_us(event_at),"
-    " coalesce(value::varchar, chr(30)), coalesce(session_id, chr(30))))"
-)
 
 
 def accept_events(con: duckdb.DuckDBPyConnection, staged: StagedBatch) -> int:

@@ -12,9 +12,9 @@ import duckdb
 
 from include.config.domain import Domain
 from include.ingest.batch import BatchLimits, commit_batch, stage_batch
-from include.ingest.staged import BatchCounts, StagedBatch
+from include.ingest.pending import find_pending
+from include.ingest.staged_batch import BatchCounts, StagedBatch
 from include.lake.lake import Lake
-from include.landing.pending import find_pending
 from include.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 
 from include.contracts import ITEM_FIELDS
-from include.ingest.staged import StagedBatch
+from include.ingest.staged_batch import StagedBatch
 
 _NAMES = tuple(name for name, _, _ in ITEM_FIELDS)
 _FIELDS = ", ".join(_NAMES)

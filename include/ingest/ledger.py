@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import duckdb
 
 from include.errors import DataError
-from include.ingest.staged import BatchCounts, StagedBatch
-from include.lake.search import row_by_row
+from include.ingest.staged_batch import BatchCounts, StagedBatch
+from include.lake.user_search import row_by_row
 
 
 def write_quarantine(con: duckdb.DuckDBPyConnection, staged: StagedBatch) -> int:

@@ -13,7 +13,7 @@ from include.config.domain import FIELDS, Domain
 from include.errors import ConfigError, LakeError
 from include.ingest.batch import ACCEPT, batch_id, stage_prepared, work_folder
 from include.ingest.ledger import newest_event, write_watermarks
-from include.ingest.staged import BatchCounts, StagedBatch
+from include.ingest.staged_batch import BatchCounts, StagedBatch
 from include.lake.catalog import quote
 from include.lake.lake import Lake
 from include.landing.hashes import hash_file

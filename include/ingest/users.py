@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from include.ingest.staged import StagedBatch
+from include.ingest.staged_batch import StagedBatch
 
 
 def accept_users(con: duckdb.DuckDBPyConnection, staged: StagedBatch) -> int:

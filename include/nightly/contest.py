@@ -15,11 +15,11 @@ from include.evaluation.evaluate import Evaluation, evaluate_lists
 from include.evaluation.gate import GateLimits, judge
 from include.evaluation.segments import with_segment_gap
 from include.evaluation.split import Split
-from include.nightly.proposals import OUTDATED, REFUSED, TAKEN, Decision, Proposal, config_hash
-from include.recommender.config import ModelConfig
+from include.recommender.build_lists import recommend
 from include.recommender.model import Recommender
-from include.recommender.recommend import recommend
+from include.recommender.model_config import ModelConfig
 from include.retrieval.registry import FALLBACK, SOURCES
+from include.tuning.proposals import OUTDATED, REFUSED, TAKEN, Decision, Proposal, config_hash
 
 log = logging.getLogger(__name__)
 EVALUATED_RANKS = 50

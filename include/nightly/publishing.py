@@ -10,15 +10,15 @@ from typing import Any
 import duckdb
 
 from include.lake.lake import Lake, adopt_files, open_lake
-from include.nightly.page import render_page
-from include.nightly.proposals import Decision, close_proposals
 from include.nightly.training import as_json
-from include.publish.catch_up import catch_up
 from include.publish.publish import Publication, close_publication, open_publication, replace_set
-from include.publish.staged import staged_relations
+from include.publish.staged_set import staged_relations
 from include.recommender.storage import load_recommender
-from include.runs.run import Run, metered
+from include.refresh.catch_up import catch_up
+from include.reporting.report_page import render_page
+from include.run import Run, metered
 from include.settings import utc_now
+from include.tuning.proposals import Decision, close_proposals
 
 log = logging.getLogger(__name__)
 # Property of the lake: the set that the newest nightly published.

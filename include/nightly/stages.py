@@ -12,28 +12,28 @@ from datetime import UTC, datetime
 
 from include.config.domain import Domain, load_domain
 from include.errors import DataError, GateError
-from include.features.histories import load_training
 from include.features.spark import build_features as run_spark
+from include.features.training_matrices import load_training
 from include.ingest.ingest import ingest_pending
+from include.interactions.training_data import TrainingData
 from include.lake.catalog import quote
 from include.lake.lake import Lake, open_lake
 from include.nightly import publishing
-from include.nightly.list_health import published_rows
-from include.nightly.parity import measure_parity
-from include.nightly.proposals import open_proposals
 from include.nightly.training import evaluate_model, fit_model, model_config
+from include.publish.champion import find_champion
 from include.publish.consumed import consumed_relation
-from include.publish.staged import staged_relations, write_staged_set
+from include.publish.staged_set import staged_relations, write_staged_set
 from include.quality.exposure import PushedItem, find_pushed_items, last_nightly
+from include.quality.gate_report import save_results
 from include.quality.gates import run_feature_gate, run_input_gate, run_output_gate
 from include.quality.list_checks import judge_lists
-from include.quality.report import save_results
 from include.recommender.storage import load_recommender
-from include.recommender.training import TrainingData
-from include.refresh.champion import find_champion
-from include.runs.run import Run, metered
+from include.reporting.list_health import published_rows
+from include.reporting.parity import measure_parity
+from include.run import Run, metered
 from include.settings import load_settings, utc_now
 from include.texts.embed import embed_items
+from include.tuning.proposals import open_proposals
 
 log = logging.getLogger(__name__)
 AS_OF = "as_of"  # name of the cut-off that the features are built for

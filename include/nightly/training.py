@@ -22,6 +22,7 @@ from include.evaluation.bootstrap import bootstrap_interval
 from include.evaluation.evaluate import Evaluation
 from include.evaluation.gate import GateLimits, Verdict, check_leakage, judge
 from include.evaluation.split import time_split
+from include.interactions.training_data import TrainingData
 from include.nightly.contest import (
     describe,
     enter,
@@ -32,17 +33,16 @@ from include.nightly.contest import (
     try_proposal,
     worse_than_popular,
 )
-from include.nightly.list_health import fairness_rows
-from include.nightly.proposals import TAKEN, Decision, Proposal
-from include.recommender.config import ModelConfig, model_config_from_mapping
-from include.recommender.fit import fit_recommender
 from include.recommender.model import Recommender
-from include.recommender.refit import refit_recommender
+from include.recommender.model_config import ModelConfig, model_config_from_mapping
 from include.recommender.storage import checksum_path, load_recommender, save_recommender
-from include.recommender.training import TrainingData
+from include.reporting.list_health import fairness_rows
 from include.retrieval.registry import FALLBACK
-from include.runs.run import Run
+from include.run import Run
 from include.settings import REPO
+from include.tuning.fit import fit_recommender
+from include.tuning.proposals import TAKEN, Decision, Proposal
+from include.tuning.refit import refit_recommender
 
 log = logging.getLogger(__name__)
 # One seed for all: the same rows give the same lists.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from include.config.domain import Domain
-from include.recommender.config import consumed_from_value
+from include.recommender.model_config import consumed_from_value
 
 
 def consumed_relation(domain: Domain, user_items: str, as_of: datetime) -> str:

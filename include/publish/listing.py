@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from include.config.domain import Domain
-from include.ranking.session import order_by_session
-from include.recommender.histories import Histories
+from include.interactions.histories import Histories
+from include.recommender.build_lists import recommend_blocks
 from include.recommender.lists import Lists
 from include.recommender.model import Recommender
-from include.recommender.recommend import recommend_blocks
+from include.recommender.session_order import order_by_session
 
 
 def list_users(recommender: Recommender, domain: Domain, histories: Histories) -> Iterator[Lists]:

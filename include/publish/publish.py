@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from include.contracts import TABLES
-from include.lake.search import is_among, searching
+from include.lake.user_search import is_among, searching
 from include.publish.tables import ADDED
 
 KINDS = ("nightly", "refresh", "rollback")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from include.recommender.lists import NO_ITEM, Lists
+from include.interactions.catalogue import NO_ITEM
+from include.recommender.lists import Lists
 from include.recommender.model import Recommender
-from include.recommender.neighbours import RELATIONS, SimilarItems
+from include.recommender.shared_lists import RELATIONS, SimilarItems
 
 # Columns that the publish adds to each row: see include/contracts.py.
 ADDED = ("model_version", "publication_id", "generated_at")

@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from include.quality.report import Finding
+from include.quality.gate_report import Finding
 
 SITE = "reports"
 _REMOTE = re.compile(

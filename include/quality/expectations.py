@@ -11,9 +11,9 @@ from typing import Any
 
 import duckdb
 
+from include.quality.check_kinds import Among, Check, Figure, NotNull, RowCount, Unique
+from include.quality.gate_report import Finding, show
 from include.quality.relations import PREFIX
-from include.quality.report import Finding, show
-from include.quality.rules import Among, Check, Figure, NotNull, RowCount, Unique
 
 
 def validate_checks(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from include.contracts import TABLES
+from include.quality.check_kinds import Check, NoRows, NotNull, RowCount, Unique
 from include.quality.input_checks import instant
-from include.quality.rules import Check, NoRows, NotNull, RowCount, Unique
 
 FEATURE_RELATIONS = ("user_items", "item_pairs")
 

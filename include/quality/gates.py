@@ -15,13 +15,13 @@ import duckdb
 from include.config.domain import Domain
 from include.lake.catalog import quote
 from include.lake.lake import Lake
+from include.quality.check_kinds import Check
 from include.quality.feature_checks import FEATURE_RELATIONS, feature_checks
+from include.quality.gate_report import GateReport
 from include.quality.input_checks import INPUT_RELATIONS, input_checks, instant
 from include.quality.output_checks import OUTPUT_RELATIONS, TOUCHED_RELATIONS, output_checks
-from include.quality.plain import evaluate_checks
 from include.quality.relations import gate_views
-from include.quality.report import GateReport
-from include.quality.rules import Check
+from include.quality.sql_checks import evaluate_checks
 
 
 def run_input_gate(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from include.config.domain import Domain
-from include.quality.rules import FIGURES, Among, Check, Figure, NoRows, NotNull, RowCount, Unique
+from include.quality.check_kinds import FIGURES, Among, Check, Figure, NoRows, NotNull, RowCount, Unique
 
 # Relations that an input gate looks at; the batch of a refresh may bring some of them.
 INPUT_RELATIONS = ("events", "items", "users", "ingests")

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from include.config.domain import PUBLISHED, Domain
+from include.quality.check_kinds import FIGURES, Check, Figure, NoRows
 from include.quality.exposure import K, PushedItem
-from include.quality.report import Finding, GateReport, show
-from include.quality.rules import FIGURES, Check, Figure, NoRows
+from include.quality.gate_report import Finding, GateReport, show
 
 SUITE = "lists"
 NAMED = 5  # pushed items that a finding spells out

@@ -10,8 +10,8 @@ from datetime import datetime
 
 from include.config.domain import Domain
 from include.contracts import TABLES
+from include.quality.check_kinds import FIGURES, Check, Figure, NoRows, NotNull, RowCount, Unique
 from include.quality.input_checks import instant
-from include.quality.rules import FIGURES, Check, Figure, NoRows, NotNull, RowCount, Unique
 
 # What a refresh brings; `users`: user_id of everyone who must have a list, `items`: item_id, available_from,
 # available_to, `consumed`: user_id, item_id that must not be listed (empty where the domain allows it).

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import duckdb
 
 from include.errors import DataError
-from include.quality.rules import FIGURES, Check, figures_sql
+from include.quality.check_kinds import FIGURES, Check, figures_sql
 
 PREFIX = "gate_"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from include.recommender.catalogue import Catalogue
-from include.recommender.config import Diversity
+from include.interactions.catalogue import Catalogue
+from include.recommender.model_config import Diversity
 
 USERS_AT_ONCE = 128  # n_candidates² similarities a user: 8 MB at 128 users and 120 candidates
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from include.recommender.catalogue import Catalogue
-from include.recommender.config import Consumed, Rules
-from include.recommender.histories import Histories
+from include.interactions.catalogue import Catalogue
+from include.interactions.histories import Histories
+from include.recommender.model_config import Consumed, Rules
 
 
 def open_items(catalogue: Catalogue, rules: Rules) -> np.ndarray:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-NO_ITEM = -1
-
 
 @dataclass(frozen=True)
 class Candidates:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from include.errors import ModelError
-from include.ranking.features import ItemStatistics
+from include.interactions.catalogue import Catalogue, align_catalogue
 from include.ranking.ranker import Ranker
-from include.recommender.catalogue import Catalogue, align_catalogue
-from include.recommender.config import ModelConfig
+from include.ranking.ranking_features import ItemStatistics
+from include.recommender.model_config import ModelConfig
 from include.retrieval.source import Source
 from include.retrieval.text import Text
 

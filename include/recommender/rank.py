@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from include.interactions.histories import Histories
 from include.ranking.blend import top_k
-from include.ranking.features import FeatureInputs, candidate_features
+from include.ranking.ranking_features import FeatureInputs, candidate_features
 from include.ranking.reach import lift
-from include.recommender.histories import Histories
 from include.recommender.model import Recommender
 
 

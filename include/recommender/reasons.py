@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from include.recommender.histories import NO_SEGMENT, Histories
-from include.recommender.lists import NO_ITEM
+from include.interactions.catalogue import NO_ITEM
+from include.interactions.histories import NO_SEGMENT, Histories
 from include.recommender.model import Recommender
 from include.retrieval.registry import FALLBACK
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from include.errors import ModelError
-from include.ranking.features import ItemStatistics
+from include.interactions.catalogue import make_catalogue
 from include.ranking.ranker import Ranker
-from include.recommender.catalogue import make_catalogue
-from include.recommender.config import Consumed, Diversity, ModelConfig, Rules, Tuning
+from include.ranking.ranking_features import ItemStatistics
 from include.recommender.model import FitReport, Recommender
+from include.recommender.model_config import Consumed, Diversity, ModelConfig, Rules, Tuning
 from include.retrieval.registry import SOURCES
 
 FORMAT = 1

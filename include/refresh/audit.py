@@ -13,8 +13,8 @@ import pyarrow as pa
 from include.config.domain import Domain
 from include.publish.consumed import consumed_relation
 from include.publish.publish import Publication
+from include.quality.gate_report import GateReport
 from include.quality.gates import run_touched_output_gate
-from include.quality.report import GateReport
 
 
 def find_audited(

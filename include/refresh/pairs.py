@@ -15,7 +15,7 @@ from include.config.domain import EventsConfig
 from include.contracts import TABLES
 from include.features.confidence import confidence_of, user_items_sql
 from include.lake.catalog import ALIAS
-from include.lake.search import is_among, searching
+from include.lake.user_search import is_among, searching
 
 # Temporary table: all pairs of the users at hand, read from the lake once.
 PAIRS = "relisted_pairs"

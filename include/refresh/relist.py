@@ -14,7 +14,7 @@ import duckdb
 import numpy as np
 
 from include.config.domain import Domain
-from include.features.histories import load_catalogue, load_histories
+from include.features.training_matrices import load_catalogue, load_histories
 from include.publish.listing import list_users
 from include.publish.publish import (
     Publication,
@@ -26,7 +26,7 @@ from include.publish.publish import (
 from include.publish.tables import candidate_rows, popular_rows, recommendation_rows, similar_rows
 from include.recommender.lists import concatenate_lists
 from include.recommender.model import Recommender
-from include.recommender.neighbours import popular_items, similar_items
+from include.recommender.shared_lists import popular_items, similar_items
 from include.refresh.audit import audited, find_audited
 from include.refresh.pairs import PAIRS, write_pairs
 

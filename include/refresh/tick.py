@@ -13,17 +13,17 @@ import duckdb
 from include.config.domain import Domain
 from include.contracts import ITEM_FIELDS, TABLES
 from include.ingest.batch import commit_batch
-from include.ingest.staged import BatchCounts, StagedBatch
+from include.ingest.staged_batch import BatchCounts, StagedBatch
 from include.lake.lake import Lake
-from include.publish.catch_up import flipped_items_sql
+from include.publish.champion import Champion, find_champion
 from include.publish.publish import Publication, close_publication, open_publication
 from include.quality.gates import run_batch_input_gate
-from include.refresh.catalogue import current_model
-from include.refresh.champion import Champion, find_champion
+from include.refresh.catch_up import flipped_items_sql
+from include.refresh.champion_cache import current_model
 from include.refresh.pairs import EarlyPairs, add_events, load_pairs, reading_pairs
+from include.refresh.pending_rows import BatchSource
 from include.refresh.relist import USERS as RELISTED
 from include.refresh.relist import Relisted, find_relisted, relist
-from include.refresh.source import BatchSource
 from include.texts.embed import embed_items
 
 log = logging.getLogger(__name__)

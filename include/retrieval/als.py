@@ -13,8 +13,8 @@ from scipy.linalg.lapack import sposv
 from threadpoolctl import threadpool_limits
 
 from include.errors import ModelError
-from include.recommender.histories import Histories
-from include.recommender.training import TrainingData
+from include.interactions.histories import Histories
+from include.interactions.training_data import TrainingData
 from include.retrieval.contributions import DenseContributions, UserParts, pairs_of_users
 from include.retrieval.source import require
 

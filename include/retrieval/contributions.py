@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from include.recommender.histories import Histories
-from include.recommender.lists import NO_ITEM
+from include.interactions.catalogue import NO_ITEM
+from include.interactions.histories import Histories
 
 # 100 MB of float32.
 DENSE_ITEMS = 5000

@@ -9,11 +9,11 @@ from typing import ClassVar, Self
 import numpy as np
 import scipy.sparse as sp
 
-from include.recommender.histories import Histories
-from include.recommender.interactions import SECONDS_PER_DAY
-from include.recommender.training import TrainingData
+from include.interactions.histories import Histories
+from include.interactions.interactions import SECONDS_PER_DAY
+from include.interactions.training_data import TrainingData
 from include.retrieval.contributions import Contributions, by_column, matrix_contributions
-from include.retrieval.neighbours import dense_product, keep_strongest, pack_csr, unpack_csr
+from include.retrieval.item_item_matrix import dense_product, keep_strongest, pack_csr, unpack_csr
 from include.retrieval.source import require
 
 MINUTES_PER_DAY = 1440.0

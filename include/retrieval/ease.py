@@ -10,10 +10,10 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 
-from include.recommender.histories import Histories
-from include.recommender.training import TrainingData
+from include.interactions.histories import Histories
+from include.interactions.training_data import TrainingData
 from include.retrieval.contributions import Contributions, by_column, matrix_contributions
-from include.retrieval.neighbours import dense_product, gram, keep_strongest, pack_csr, unpack_csr
+from include.retrieval.item_item_matrix import dense_product, gram, keep_strongest, pack_csr, unpack_csr
 from include.retrieval.source import require
 from include.retrieval.text import centred_unit_rows
 

@@ -8,8 +8,8 @@ from typing import ClassVar, Self
 import numpy as np
 import scipy.sparse as sp
 
-from include.recommender.histories import Histories
-from include.recommender.training import TrainingData
+from include.interactions.histories import Histories
+from include.interactions.training_data import TrainingData
 from include.retrieval.contributions import Contributions, history_parts
 from include.retrieval.source import require
 

@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 
 from include.errors import DataError
-from include.recommender.histories import Histories
-from include.recommender.training import TrainingData
+from include.interactions.histories import Histories
+from include.interactions.training_data import TrainingData
 from include.retrieval.contributions import AnyContributions
 
 

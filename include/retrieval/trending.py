@@ -7,8 +7,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from include.recommender.histories import Histories
-from include.recommender.training import TrainingData
+from include.interactions.histories import Histories
+from include.interactions.training_data import TrainingData
 from include.retrieval.source import require
 
 

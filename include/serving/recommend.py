@@ -19,9 +19,9 @@ import numpy as np
 
 from include.config.domain import Domain
 from include.errors import DataError, ModelError
-from include.features.histories import load_catalogue
+from include.features.training_matrices import load_catalogue
+from include.publish.champion import find_champion
 from include.recommender.model import Recommender
-from include.refresh.champion import find_champion
 from include.serving.connection import open_reader, when_unlocked
 from include.serving.session import order_by_model, order_by_neighbours, session_nearness
 from include.settings import Settings

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from include.ranking.session import rerank_by_session
 from include.recommender.model import Recommender
+from include.recommender.session_order import rerank_by_session
 
 # Session items come without their times: a step is taken for a minute, about what a look at an item lasts.
 MINUTES_A_STEP = 1.0

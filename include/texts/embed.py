@@ -16,8 +16,8 @@ import pyarrow as pa
 from include.config.domain import Domain
 from include.errors import ModelError
 from include.lake.lake import Lake
-from include.texts.model import TextModel, find_text_model, load_text_model
 from include.texts.template import item_texts, text_hash
+from include.texts.text_model import TextModel, find_text_model, load_text_model
 
 log = logging.getLogger(__name__)
 # Items whose texts are held at a time while looking for what is new.

@@ -12,8 +12,8 @@ from include.evaluation.evaluate import hits_of
 from include.evaluation.metrics.ndcg import ndcg
 from include.evaluation.split import Split
 from include.ranking.blend import top_k
+from include.recommender.build_lists import blend, block_rows, hide_all_but, retrieve, score_block
 from include.recommender.model import Recommender
-from include.recommender.recommend import blend, block_rows, hide_all_but, retrieve, score_block
 
 STEPS = (0.0, 0.5, 0.8, 1.25, 2.0)
 FIRST_WEIGHTS = (0.05, 0.1, 0.2)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from include.evaluation.split import Split
-from include.recommender.config import ModelConfig
-from include.recommender.fit import Notes, choose
+from include.recommender.model_config import ModelConfig
+from include.tuning.fit import Notes, choose
 
 Worth = Callable[[Mapping[str, Any]], float]
 

@@ -10,11 +10,11 @@ import numpy as np
 from include.evaluation.evaluate import hits_of
 from include.evaluation.metrics.ndcg import ndcg
 from include.evaluation.split import Split
-from include.ranking.features import feature_names
 from include.ranking.ranker import Ranker
+from include.ranking.ranking_features import feature_names
+from include.recommender.build_lists import block_rows
 from include.recommender.model import Recommender
 from include.recommender.rank import blend_candidates, features_of
-from include.recommender.recommend import block_rows
 from include.tuning.blend_weights import blended_candidates
 
 SHARES = (0.3, 0.6, 1.0)

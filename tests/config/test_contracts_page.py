@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from include.contracts import TABLES, VIEWS
 from include.contracts_page import PAGE, with_tables
-from include.ingest.reasons import ROW, WHOLE_FILE
+from include.landing.quarantine_reasons import ROW, WHOLE_FILE
 
 
 def test_lake_part_is_written_from_the_contract() -> None:

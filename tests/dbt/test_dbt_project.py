@@ -10,11 +10,11 @@ from typing import Any
 import duckdb
 import pytest
 
+from include.dbt_build import PROJECT, dbt_environment, dbt_writes, run_dbt
 from include.errors import DataError, LakeError
 from include.lake.lake import Lake, open_lake
 from include.lake.lock import writer_lock
 from include.settings import Settings, load_settings
-from include.transforms.dbt import PROJECT, dbt_environment, dbt_writes, run_dbt
 from tests.quality import seeds
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,7 @@ import pytest
 from include.config.domain import load_domain
 from include.lake.lake import open_lake
 from include.nightly import stages
-from include.runs.run import Run
+from include.run import Run
 from include.settings import REPO, load_settings
 from tests.support.nightly import land
 from tests.support.taste import tasteful_rows

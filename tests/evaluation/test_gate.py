@@ -8,9 +8,9 @@ from include.errors import GateError
 from include.evaluation.bootstrap import bootstrap_interval
 from include.evaluation.evaluate import Evaluation, evaluate_lists
 from include.evaluation.gate import GateLimits, check_leakage, judge
-from include.recommender.catalogue import make_catalogue
-from include.recommender.interactions import make_interactions
-from include.recommender.training import make_training_data
+from include.interactions.catalogue import make_catalogue
+from include.interactions.interactions import make_interactions
+from include.interactions.training_data import make_training_data
 
 N_USERS = 200
 RELEVANT = sp.csr_matrix((np.ones(N_USERS), (np.arange(N_USERS), np.arange(N_USERS) % 10)), (N_USERS, 30))

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from include.evaluation.published import popular_lists, published_health
-from include.recommender.catalogue import make_catalogue
-from include.recommender.config import Consumed, ModelConfig, Rules, Tuning
-from include.recommender.fit import fit_recommender
-from include.recommender.interactions import make_interactions
-from include.recommender.recommend import recommend
-from include.recommender.training import make_training_data
+from include.interactions.catalogue import make_catalogue
+from include.interactions.interactions import make_interactions
+from include.interactions.training_data import make_training_data
+from include.recommender.build_lists import recommend
+from include.recommender.model_config import Consumed, ModelConfig, Rules, Tuning
+from include.tuning.fit import fit_recommender
 
 N_ITEMS = 30
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from include.evaluation.split import time_split
-from include.recommender.catalogue import make_catalogue
-from include.recommender.config import Consumed
-from include.recommender.interactions import make_interactions
-from include.recommender.training import make_training_data
+from include.interactions.catalogue import make_catalogue
+from include.interactions.interactions import make_interactions
+from include.interactions.training_data import make_training_data
+from include.recommender.model_config import Consumed
 
 
 def training(users, items, times, weights=None):

@@ -17,7 +17,7 @@ from include.config.domain import load_domain
 from include.errors import GateError
 from include.lake.lake import open_lake
 from include.nightly import publishing, stages
-from include.runs.run import Run
+from include.run import Run
 from include.settings import REPO, Settings, load_settings
 from tests.support.generated import land_generated
 from tests.support.nightly import build_features

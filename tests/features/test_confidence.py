@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from include.contracts import TABLES
 from include.features.confidence import Confidence, event_weight_sql, user_items_sql
-from include.features.histories import epoch_seconds
-from include.recommender.histories import histories_from_events
-from include.recommender.interactions import make_interactions
+from include.features.training_matrices import epoch_seconds
+from include.interactions.histories import histories_from_events
+from include.interactions.interactions import make_interactions
 
 CUTOFF = datetime(2026, 1, 21, 12)
 CONFIDENCE = Confidence({"rating": None, "purchase": 1.0, "return": -1.0}, half_life_days=10.0)

@@ -12,8 +12,8 @@ import pytest
 from include.config.domain import Domain
 from include.errors import ConfigError, DataError
 from include.ingest.ingest import ingest_pending, write_batch
-from include.ingest.kafka import KafkaSource, kafka_source
-from include.ingest.staged import BatchCounts
+from include.ingest.staged_batch import BatchCounts
+from include.ingest.topic_batches import KafkaSource, kafka_source
 from include.lake.lake import Lake, open_lake
 from include.settings import Settings
 from tests.support.kafka import make_topic, running_broker, send

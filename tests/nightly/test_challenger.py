@@ -11,7 +11,7 @@ from include.config.domain import load_domain
 from include.errors import GateError
 from include.lake.lake import open_lake
 from include.nightly import stages
-from include.runs.run import Run
+from include.run import Run
 from include.settings import load_settings
 from tests.support.generated import land_generated
 from tests.support.run_stage import STAGES, run_stage

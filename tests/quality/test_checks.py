@@ -9,13 +9,13 @@ import duckdb
 import pytest
 
 from include.config.domain import Domain
+from include.quality.check_kinds import Check
 from include.quality.expectations import validate_checks
 from include.quality.feature_checks import FEATURE_RELATIONS, feature_checks
 from include.quality.input_checks import INPUT_RELATIONS, input_checks
 from include.quality.output_checks import OUTPUT_RELATIONS, output_checks
-from include.quality.plain import evaluate_checks
 from include.quality.relations import gate_views
-from include.quality.rules import Check
+from include.quality.sql_checks import evaluate_checks
 from tests.quality import seeds
 
 SUITES = {

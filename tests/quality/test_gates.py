@@ -12,6 +12,7 @@ import pytest
 from include.config.domain import Domain
 from include.errors import DataError, GateError
 from include.lake.lake import Lake, open_lake
+from include.quality.gate_report import save_results
 from include.quality.gates import (
     run_batch_input_gate,
     run_feature_gate,
@@ -19,7 +20,6 @@ from include.quality.gates import (
     run_output_gate,
     run_touched_output_gate,
 )
-from include.quality.report import save_results
 from include.settings import load_settings
 from tests.quality import seeds
 

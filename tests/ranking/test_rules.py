@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from include.interactions.catalogue import make_catalogue
+from include.interactions.histories import histories_from_pairs
 from include.ranking.rules import allowed_items, boosts, open_items
-from include.recommender.catalogue import make_catalogue
-from include.recommender.config import Consumed, Rules
-from include.recommender.histories import histories_from_pairs
+from include.recommender.model_config import Consumed, Rules
 
 CATALOGUE = make_catalogue(
     np.array(["a", "b", "c", "d"]),

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from include.recommender.catalogue import make_catalogue
-from include.recommender.config import ModelConfig
-from include.recommender.fit import fit_recommender
-from include.recommender.interactions import make_interactions
-from include.recommender.neighbours import popular_items, similar_items
-from include.recommender.recommend import recommend
+from include.interactions.catalogue import make_catalogue
+from include.interactions.interactions import make_interactions
+from include.interactions.training_data import make_training_data
+from include.recommender.build_lists import recommend
+from include.recommender.model_config import ModelConfig
+from include.recommender.shared_lists import popular_items, similar_items
 from include.recommender.storage import load_recommender, save_recommender
-from include.recommender.training import make_training_data
+from include.tuning.fit import fit_recommender
 
 
 def fitted(users, items, times, n_users, n_items):

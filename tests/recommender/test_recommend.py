@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from include.errors import DataError, ModelError
-from include.recommender.catalogue import make_catalogue
-from include.recommender.config import Consumed, Diversity, ModelConfig, Rules
-from include.recommender.fit import fit_recommender
-from include.recommender.interactions import SECONDS_PER_DAY, make_interactions
-from include.recommender.neighbours import popular_items, similar_items
-from include.recommender.recommend import recommend
+from include.interactions.catalogue import make_catalogue
+from include.interactions.interactions import SECONDS_PER_DAY, make_interactions
+from include.interactions.training_data import make_training_data
+from include.recommender.build_lists import recommend
+from include.recommender.model_config import Consumed, Diversity, ModelConfig, Rules
+from include.recommender.shared_lists import popular_items, similar_items
 from include.recommender.storage import checksum_path, load_recommender, save_recommender
-from include.recommender.training import make_training_data
+from include.tuning.fit import fit_recommender
 
 N_USERS, N_ITEMS = 60, 40
 
@@ -77,7 +77,7 @@ def test_every_listed_item_is_among_the_candidates(fitted, data):
 
 def test_blocks_do_not_change_lists(fitted, data, monkeypatch):
     whole = recommend(fitted, data.histories, with_candidates=True)
-    monkeypatch.setattr("include.recommender.recommend.BLOCK_BYTES", 40_000)
+    monkeypatch.setattr("include.recommender.build_lists.BLOCK_BYTES", 40_000)
     blocks = recommend(fitted, data.histories, with_candidates=True)
     np.testing.assert_allclose(blocks.score, whole.score, atol=1e-5)
     # The sums of another block size are rounded otherwise: what is equal but for that may change places.

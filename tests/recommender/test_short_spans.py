@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from include.recommender.config import ModelConfig
-from include.recommender.fit import fit_recommender, inner_splits
-from include.recommender.interactions import SECONDS_PER_DAY, make_interactions
-from include.recommender.training import TrainingData, make_training_data
+from include.interactions.interactions import SECONDS_PER_DAY, make_interactions
+from include.interactions.training_data import TrainingData, make_training_data
+from include.recommender.model_config import ModelConfig
 from include.retrieval.source import SourceUnavailable
 from include.retrieval.trending import Trending, TrendingParams
+from include.tuning.fit import fit_recommender, inner_splits
 from tests.support.taste import tasteful_events, tasteful_training
 
 CONFIG = ModelConfig(sources=("item_to_item", "trending"), list_size=5)

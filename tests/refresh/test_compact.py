@@ -10,7 +10,7 @@ from include.config.domain import Domain
 from include.lake.lake import Lake
 from include.refresh import compact as compaction
 from include.refresh.compact import TABLES, compact, due_tables
-from include.refresh.refresh import refresh
+from include.refresh.refresh_run import refresh
 from include.settings import Settings
 from tests.support.books import NEWEST, NOW, Run, publications, purchase
 from tests.support.nightly import land

@@ -6,9 +6,9 @@ import duckdb
 import pytest
 
 from include.lake.lake import Lake
-from include.lake.search import searching
-from include.refresh import refresh as refreshes
-from include.refresh.refresh import open_for_ticks
+from include.lake.user_search import searching
+from include.refresh import refresh_run as refreshes
+from include.refresh.refresh_run import open_for_ticks
 from include.serving.connection import open_reader
 from include.settings import Settings
 

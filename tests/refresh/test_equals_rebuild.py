@@ -10,13 +10,13 @@ import pytest
 
 from include.config.domain import Domain
 from include.features.confidence import confidence_of, user_items_sql
-from include.features.histories import load_catalogue, load_histories
+from include.features.training_matrices import load_catalogue, load_histories
 from include.lake.lake import Lake
 from include.nightly import publishing
+from include.publish.champion import find_champion
 from include.publish.listing import list_users
 from include.publish.tables import recommendation_rows
 from include.recommender.lists import concatenate_lists
-from include.refresh.champion import find_champion
 from include.settings import Settings
 from tests.support.books import NEWEST, Run, listed, publications, purchase
 from tests.support.nightly import embed_without_model, land, stage_nightly

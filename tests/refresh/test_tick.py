@@ -11,10 +11,10 @@ import pytest
 
 from include.config.domain import Domain
 from include.errors import GateError, ModelError
-from include.ingest.staged import StagedBatch
+from include.ingest.staged_batch import StagedBatch
 from include.lake.lake import Lake, open_lake
-from include.refresh import champion as champions
-from include.refresh.source import LandingSource
+from include.publish import champion as champions
+from include.refresh.pending_rows import LandingSource
 from include.refresh.tick import drain, run_tick
 from include.settings import Settings
 from tests.support.books import NEWEST, NOW, Run, listed, publications, purchase

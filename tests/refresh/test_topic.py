@@ -14,7 +14,7 @@ import pytest
 from bin.live import replay, topic_lander
 from include.config.domain import Domain
 from include.lake.lake import open_lake
-from include.refresh.refresh import refresh
+from include.refresh.refresh_run import refresh
 from include.settings import Settings
 from tests.support.books import NEWEST, NOW, purchase
 from tests.support.kafka import make_topic, running_broker, send

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from include.errors import ModelError
-from include.recommender.histories import histories_from_pairs
+from include.interactions.histories import histories_from_pairs
 from include.retrieval.als import Als, AlsParams
 
 

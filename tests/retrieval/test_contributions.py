@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from include.recommender.histories import histories_from_pairs
-from include.recommender.lists import NO_ITEM
+from include.interactions.catalogue import NO_ITEM
+from include.interactions.histories import histories_from_pairs
 from include.retrieval.contributions import Contributions, matrix_contributions
 
 

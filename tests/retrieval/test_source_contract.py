@@ -7,10 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from include.recommender.catalogue import make_catalogue
-from include.recommender.interactions import SECONDS_PER_DAY, make_interactions
-from include.recommender.lists import NO_ITEM
-from include.recommender.training import TrainingData, make_training_data
+from include.interactions.catalogue import NO_ITEM, make_catalogue
+from include.interactions.interactions import SECONDS_PER_DAY, make_interactions
+from include.interactions.training_data import TrainingData, make_training_data
 from include.retrieval.registry import SOURCES
 from include.retrieval.source import SourceUnavailable
 

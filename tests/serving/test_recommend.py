@@ -16,7 +16,7 @@ import pytest
 from include.config.domain import Domain
 from include.errors import DataError
 from include.lake.lake import Lake
-from include.refresh import champion as champions
+from include.publish import champion as champions
 from include.serving.connection import open_reader
 from include.serving.recommend import Reader
 from include.serving.session import order_by_neighbours, session_nearness

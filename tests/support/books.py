@@ -12,7 +12,7 @@ import pytest
 
 from include.config.domain import Domain, load_domain
 from include.lake.lake import Lake, open_lake
-from include.refresh.source import LandingSource
+from include.refresh.pending_rows import LandingSource
 from include.refresh.tick import Tick, run_tick
 from include.settings import Settings, load_settings
 from tests.conftest import DOMAIN_YAML

@@ -22,12 +22,12 @@ from include.lake.catalog import quote
 from include.lake.lake import Lake, open_lake
 from include.nightly import publishing, stages
 from include.nightly.training import SEED, judged_model, model_config
-from include.recommender.fit import fit_recommender
 from include.recommender.storage import save_recommender
-from include.runs.run import Run, metered
+from include.run import Run, metered
 from include.settings import Settings
-from include.texts.model import find_text_model
 from include.texts.template import item_texts, text_hash
+from include.texts.text_model import find_text_model
+from include.tuning.fit import fit_recommender
 
 EMBEDDING_SIZE = 16
 _STATS = (

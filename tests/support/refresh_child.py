@@ -15,7 +15,7 @@ from duckdb import DuckDBPyConnection
 from include.config.domain import load_domain
 from include.lake.lake import Lake
 from include.refresh import compact
-from include.refresh import refresh as refreshing
+from include.refresh import refresh_run as refreshing
 from include.settings import Settings, load_settings
 
 _FORKS = multiprocessing.get_context("forkserver")

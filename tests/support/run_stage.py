@@ -8,7 +8,7 @@ from pathlib import Path
 from include.config.domain import load_domain
 from include.lake.lake import open_lake
 from include.nightly import publishing, stages
-from include.runs.run import Run
+from include.run import Run
 from include.settings import load_settings
 from tests.support.nightly import build_features, embed_without_model
 

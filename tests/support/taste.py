@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from include.recommender.catalogue import make_catalogue
-from include.recommender.interactions import SECONDS_PER_DAY, make_interactions
-from include.recommender.training import TrainingData, make_training_data
+from include.interactions.catalogue import make_catalogue
+from include.interactions.interactions import SECONDS_PER_DAY, make_interactions
+from include.interactions.training_data import TrainingData, make_training_data
 
 GROUPS, ITEMS, USERS, TAKEN = 4, 60, 100, 10
 START = datetime(2025, 1, 1)

@@ -16,7 +16,7 @@ from include.lake.lake import Lake, open_lake
 from include.settings import Settings
 from include.texts import embed
 from include.texts.embed import EmbedReport, embed_items, load_embeddings
-from include.texts.model import find_text_model
+from include.texts.text_model import find_text_model
 
 NOW = datetime(2026, 1, 1)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from include.errors import ModelError
-from include.texts.model import find_text_model, load_text_model
+from include.texts.text_model import find_text_model, load_text_model
 
 
 def test_a_packaged_model_is_found_without_a_network():

@@ -9,15 +9,15 @@ import pytest
 
 from include.evaluation.metrics.coverage import coverage
 from include.evaluation.split import time_split
-from include.recommender.catalogue import make_catalogue
-from include.recommender.config import Consumed, Diversity, ModelConfig, Tuning
-from include.recommender.fit import fit_recommender
-from include.recommender.interactions import SECONDS_PER_DAY, make_interactions
-from include.recommender.recommend import recommend
-from include.recommender.refit import refit_recommender
-from include.recommender.training import make_training_data
-from include.tuning import reach
-from include.tuning.reach import MOST_LOSS, choose_reach, with_reach
+from include.interactions.catalogue import make_catalogue
+from include.interactions.interactions import SECONDS_PER_DAY, make_interactions
+from include.interactions.training_data import make_training_data
+from include.recommender.build_lists import recommend
+from include.recommender.model_config import Consumed, Diversity, ModelConfig, Tuning
+from include.tuning import choose_reach as reach
+from include.tuning.choose_reach import MOST_LOSS, choose_reach, with_reach
+from include.tuning.fit import fit_recommender
+from include.tuning.refit import refit_recommender
 
 N_USERS, N_ITEMS = 120, 150
 

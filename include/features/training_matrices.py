@@ -1,0 +1,274 @@
+"""Lake tables as the matrices that the recommender works on: set-based reads, ids as sorted numpy arrays."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from include.config.domain import Domain
+from include.features.confidence import confidence_of, event_weight_sql
+from include.interactions.catalogue import Catalogue, make_catalogue
+from include.interactions.histories import NO_SEGMENT, Histories, histories_from_pairs
+from include.interactions.interactions import make_interactions
+from include.interactions.training_data import TrainingData, make_training_data
+from include.recommender.model import Recommender
+from include.texts.embed import load_embeddings
+
+# Numeric attributes that most items carry (price, year); more only cost the ranker memory.
+MAX_ATTRIBUTES = 8
+MIN_ATTRIBUTE_SHARE = 0.5
+# A segment must be large enough for a popularity of its own.
+MAX_SEGMENTS = 20
+
+
+def _columns(
+    con: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, object] | None = None
+) -> dict[str, np.ndarray]:
+    """A query's columns; NULL in a number column is NaN."""
+    found = con.execute(sql, parameters or {}).fetchnumpy()
+    return {
+        name: np.ma.filled(column.astype(float), np.nan)
+        if np.ma.isMaskedArray(column) and column.dtype != object
+        else np.asarray(column)
+        for name, column in found.items()
+    }
+
+
+def epoch_seconds(instant: datetime) -> float:
+    """Naive UTC to epoch seconds."""
+    return instant.replace(tzinfo=UTC).timestamp()
+
+
+def load_catalogue(
+    con: duckdb.DuckDBPyConnection,
+    domain: Domain,
+    as_of: datetime,
+    seen: str = "features.item_stats",
+    at: str = "",
+) -> Catalogue:
+    """Every item of raw.items, and those that have events (``seen``: relation with item_id) but no row there.
+
+    at: the AT clause of a snapshot, or nothing for what the connection sees.
+
+    An item is available from available_from until before available_to, both optional.
+    """
+    rows = _columns(
+        con,
+        f"""
+        with ids as (
+            select item_id from raw.items {at}
+            union
+            select item_id from {seen}
+        )
+        select
+            ids.item_id,
+            coalesce(items.title, '') as title,
+            coalesce(items.category, '') as category,
+            coalesce(items.available_from <= $as_of::timestamp, true)
+            and coalesce(items.available_to > $as_of::timestamp, true) as is_available
+        from ids
+        left join (select * from raw.items {at}) as items using (item_id)
+        order by ids.item_id
+        """,
+        {"as_of": as_of},
+    )
+    item_ids = np.asarray(rows["item_id"], dtype=str)
+    category = np.asarray(rows["category"], dtype=str)
+    return make_catalogue(
+        item_ids,
+        titles=np.asarray(rows["title"], dtype=str),
+        category=category if (category != "").any() else None,
+        embeddings=load_embeddings(con, domain, item_ids),
+        is_available=np.asarray(rows["is_available"], dtype=bool),
+        attributes=_numeric_attributes(con, item_ids),
+    )
+
+
+def load_training(
+    con: duckdb.DuckDBPyConnection,
+    domain: Domain,
+    as_of: datetime,
+    *,
+    user_items: str,
+    item_stats: str,
+    snapshot: int,
+) -> TrainingData:
+    """Everything up to as_of, of the lake at ``snapshot``; embeddings as they are now.
+
+    user_items, item_stats: relations of the features that Spark built for the same as_of and snapshot.
+
+    Rows are all users with events, and those of raw.users without: they get the lists of newcomers.
+    """
+    at = f"at (version => {int(snapshot)})"
+    catalogue = load_catalogue(con, domain, as_of, item_stats, at)
+    con.register("_items", _ids_table(catalogue.item_ids))
+    users = con.execute(
+        f"select user_id from {user_items} union select user_id from raw.users {at} order by user_id"
+    ).fetchnumpy()["user_id"]
+    user_ids = np.asarray(users, dtype=str)
+    con.register("_users", _ids_table(user_ids))
+    confidence = confidence_of(domain.events)
+    events = _columns(
+        con,
+        f"""
+        select
+            users.position as user_idx, items.position as item_idx,
+            epoch(events.event_at) as event_at, events.weight
+        from (
+            select user_id, item_id, event_at, event_id, {event_weight_sql(confidence)} as weight
+            from raw.events {at}
+            where event_type in (select unnest($types))
+        ) as events
+        inner join _users as users on events.user_id = users.id
+        inner join _items as items on events.item_id = items.id
+        where events.event_at <= $as_of::timestamp
+        order by events.event_at, users.position, items.position, events.event_id
+        """,
+        {"as_of": as_of, "types": list(confidence.weights)},
+    )
+    names, segments = load_segments(con, user_ids, domain.segment_by)
+    histories = _histories(con, user_items, as_of, domain, len(user_ids), len(catalogue))
+    con.unregister("_users")
+    con.unregister("_items")
+    return make_training_data(
+        user_ids,
+        catalogue,
+        make_interactions(events["user_idx"], events["item_idx"], events["event_at"], events["weight"]),
+        as_of=epoch_seconds(as_of),
+        half_life_days=domain.events.half_life_days,
+        histories=histories,
+        segments=segments,
+        segment_names=names,
+    )
+
+
+def load_histories(
+    con: duckdb.DuckDBPyConnection,
+    domain: Domain,
+    user_ids: np.ndarray,
+    recommender: Recommender,
+    as_of: datetime,
+    user_items: str = "features.user_items",
+) -> Histories:
+    """The histories of some users, in their order, against the recommender's catalogue, as of ``as_of``.
+
+    user_ids: str (n_users,), unique. A user without events gets an empty row.
+    """
+    item_ids = recommender.catalogue.item_ids
+    con.register("_items", _ids_table(item_ids))
+    con.register("_users", _ids_table(user_ids))
+    histories = _histories(con, user_items, as_of, domain, len(user_ids), len(item_ids))
+    con.unregister("_users")
+    con.unregister("_items")
+    _, segments = load_segments(con, user_ids, domain.segment_by, recommender.segment_names)
+    return Histories(histories.weights, histories.age_days, histories.counts, histories.consumed, segments)
+
+
+def load_segments(
+    con: duckdb.DuckDBPyConnection,
+    user_ids: np.ndarray,
+    attribute: str | None,
+    names: tuple[str, ...] | None = None,
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """Segment names ``attribute=value`` and each user's position among them, NO_SEGMENT where unknown.
+
+    attribute: key of the users' attributes; None: none. names: those of the model; None: found in the data,
+    the most frequent MAX_SEGMENTS values.
+    """
+    unknown = np.full(len(user_ids), NO_SEGMENT, np.int32)
+    if attribute is None:
+        return (), unknown
+    path = '$."' + attribute.replace('"', "") + '"'
+    if names is None:
+        found = con.execute(
+            "select json_extract_string(attributes, $path) as value from raw.users"
+            " where value is not null group by value order by count(*) desc, value limit $most",
+            {"path": path, "most": MAX_SEGMENTS},
+        ).fetchall()
+        names = tuple(f"{attribute}={value}" for (value,) in found)
+    con.register("_segment_users", _ids_table(user_ids))
+    rows = con.execute(
+        "select wanted.position, json_extract_string(users.attributes, $path) as value"
+        " from _segment_users as wanted inner join raw.users as users on wanted.id = users.user_id"
+        " where value is not null",
+        {"path": path},
+    ).fetchall()
+    con.unregister("_segment_users")
+    place = {name: position for position, name in enumerate(names)}
+    for position, value in rows:
+        unknown[position] = place.get(f"{attribute}={value}", NO_SEGMENT)
+    return names, unknown
+
+
+def _histories(
+    con: duckdb.DuckDBPyConnection,
+    user_items: str,
+    as_of: datetime,
+    domain: Domain,
+    n_users: int,
+    n_items: int,
+) -> Histories:
+    """Rows of ``user_items`` brought to as_of, for the users in ``_users`` and the items in ``_items``."""
+    half_life_us = domain.events.half_life_days * 86_400e6
+    pairs = _columns(
+        con,
+        f"""
+        select
+            users.position as user_idx,
+            items.position as item_idx,
+            pairs.weight
+            * power(2.0, -(epoch_us($as_of::timestamp) - epoch_us(pairs.as_of)) / {half_life_us!r}) as weight,
+            (epoch_us($as_of::timestamp) - epoch_us(pairs.last_event_at)) / 86400e6 as age_days,
+            pairs.events as counts
+        from {user_items} as pairs
+        inner join _users as users on pairs.user_id = users.id
+        inner join _items as items on pairs.item_id = items.id
+        """,
+        {"as_of": as_of},
+    )
+    return histories_from_pairs(
+        pairs["user_idx"],
+        pairs["item_idx"],
+        np.nan_to_num(pairs["weight"]),
+        pairs["age_days"],
+        pairs["counts"],
+        n_users=n_users,
+        n_items=n_items,
+    )
+
+
+def _ids_table(ids: np.ndarray) -> pa.Table:
+    position = np.arange(len(ids), dtype=np.int32)
+    return pa.table({"id": pa.array(ids, pa.string()), "position": pa.array(position)})
+
+
+def _numeric_attributes(con: duckdb.DuckDBPyConnection, item_ids: np.ndarray) -> dict[str, np.ndarray]:
+    """Top-level numbers of raw.items.attributes that at least half of the items carry, NaN where missing."""
+    if not len(item_ids):
+        return {}
+    con.register("_items", _ids_table(item_ids))
+    found = _columns(
+        con,
+        """
+        select entries.key as name, wanted.position, try_cast(entries.value as float) as value
+        from raw.items as items
+        inner join _items as wanted on items.item_id = wanted.id,
+        json_each(items.attributes) as entries
+        where json_valid(items.attributes) and entries.type in ('DOUBLE', 'BIGINT', 'UBIGINT')
+        """,
+    )
+    con.unregister("_items")
+    names, codes, counts = np.unique(
+        np.asarray(found["name"], dtype=str), return_inverse=True, return_counts=True
+    )
+    kept = [n for n in np.argsort(-counts, kind="stable") if counts[n] >= MIN_ATTRIBUTE_SHARE * len(item_ids)]
+    columns = {}
+    for code in kept[:MAX_ATTRIBUTES]:
+        column = np.full(len(item_ids), np.nan, np.float32)
+        rows = codes == code
+        column[found["position"][rows]] = found["value"][rows]
+        columns[str(names[code])] = column
+    return columns

@@ -1,0 +1,48 @@
+"""The published model: which one it is, and its file, checked against the checksum in the lake."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+
+from include.lake.lake import Lake
+from include.lake.user_search import row_by_row
+from include.recommender.model import Recommender
+from include.recommender.storage import load_recommender
+
+
+@dataclass(frozen=True)
+class Champion:
+    """published_as_of: cut-off of the newest publication."""
+
+    model_version: str
+    artifact: Path
+    checksum: str
+    published_as_of: datetime
+
+    def load(self) -> Recommender:
+        """The model; read once a process.  Raises ModelError on a missing or altered file."""
+        return _load(self.artifact, self.checksum)
+
+
+@lru_cache(maxsize=2)
+def _load(artifact: Path, checksum: str) -> Recommender:
+    return load_recommender(artifact, checksum)
+
+
+def find_champion(lake: Lake) -> Champion | None:
+    """The model of the newest publication; None before the first one."""
+    version, as_of = lake.rows(
+        "select max_by(model_version, publication_id), max_by(as_of, publication_id)"
+        " from serving.publications"
+    )[0]
+    rows = lake.rows(
+        f"select artifact, checksum from ops.model_versions where {row_by_row('model_version')} = ?",
+        [version],
+    )
+    if not rows:
+        return None
+    artifact, checksum = rows[0]
+    return Champion(version, lake.settings.models / artifact, checksum, as_of)

@@ -1,0 +1,93 @@
+"""What a gate found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from include.contracts import TABLES
+from include.errors import GateError
+from include.quality.check_kinds import Check
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check and what it measured.  observed: a figure, or the error that kept it from being measured."""
+
+    check: Check
+    is_success: bool
+    observed: str
+
+    def describe(self) -> str:
+        unit = " rows" if self.check.rule.limit.endswith("rows") and self.observed.isdigit() else ""
+        return f"{self.check.name}: found {self.observed}{unit}, allowed: {self.check.rule.limit}"
+
+
+@dataclass(frozen=True)
+class GateReport:
+    """The findings of one suite.  checked_at: naive UTC, given by the caller."""
+
+    suite: str
+    run_id: str
+    checked_at: datetime
+    findings: tuple[Finding, ...]
+
+    @property
+    def failures(self) -> tuple[Finding, ...]:
+        """Critical checks that did not hold: they stop the run."""
+        return tuple(f for f in self.findings if not f.is_success and f.check.severity == "critical")
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        return tuple(f for f in self.findings if not f.is_success and f.check.severity == "warning")
+
+    @property
+    def rows(self) -> list[tuple[object, ...]]:
+        """Rows of ops.quality_results."""
+        return [
+            (
+                self.run_id,
+                self.suite,
+                finding.check.name,
+                finding.is_success,
+                finding.check.severity,
+                finding.observed,
+                finding.check.rule.limit,
+                self.checked_at,
+            )
+            for finding in self.findings
+        ]
+
+    def raise_for_failures(self) -> None:
+        """Raise GateError with one line for each critical check that did not hold."""
+        if not self.findings:
+            raise GateError(f"the {self.suite} gate of run {self.run_id} checked nothing; expected a suite")
+        if self.failures:
+            lines = "\n".join(f"  {finding.describe()}" for finding in self.failures)
+            raise GateError(
+                f"the {self.suite} gate refused run {self.run_id}:"
+                f" {len(self.failures)} of {len(self.findings)} checks failed\n{lines}\n"
+                "Nothing was published. Put the data right, or the limit under `quality:` in the domain file."
+            )
+
+
+def show(figure: object) -> str:
+    """A figure as it is told: a share with six digits, a count in full."""
+    return f"{figure:g}" if isinstance(figure, float) else str(figure)
+
+
+def save_results(con: duckdb.DuckDBPyConnection, reports: Sequence[GateReport]) -> None:
+    """Write the findings to ops.quality_results, in place of what the same run and suite wrote before.
+
+    For use inside ``Lake.write``.
+    """
+    table = TABLES["ops.quality_results"]
+    marks = ", ".join("?" for _ in table.columns)
+    for report in reports:
+        con.execute(
+            "delete from ops.quality_results where run_id = ? and suite = ?", [report.run_id, report.suite]
+        )
+        con.executemany(f"insert into ops.quality_results values ({marks})", report.rows)
