@@ -47,6 +47,7 @@ test: setup ## every test; a part of them: PYTEST_ADDOPTS="-k lake -x"
 lint: setup ## ruff, mypy, and sqlfluff on the dbt project
 	@$(RUN) ruff check .
 	@$(RUN) mypy
+	@$(RUN) lint-imports --no-logo
 	@if [ -d dbt_project/models ]; then $(RUN) sqlfluff lint --disable-progress-bar dbt_project/models; fi
 
 clean-demo: ## remove everything that runs have written (NIGHTJAR_HOME)

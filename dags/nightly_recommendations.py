@@ -114,15 +114,15 @@ def report() -> None:
     default_args=task_defaults(execution_timeout=timedelta(hours=2)),
 )
 def nightly_recommendations() -> None:
-    with TaskGroup("take_in") as take_in:
+    with TaskGroup("ingest") as ingesting:
         ingest() >> gate_input() >> LakeDbtBuildOperator(task_id="dbt_staging", select=STAGING)
-    with TaskGroup("learn") as learn:
+    with TaskGroup("train") as training:
         [build_features(), embed_texts()] >> evaluate() >> train()
-    with TaskGroup("publish_lists") as publish_lists:
+    with TaskGroup("publish") as publishing:
         rank_candidates() >> audit() >> publish()
-    with TaskGroup("tell") as tell:
+    with TaskGroup("report") as reporting:
         LakeDbtBuildOperator(task_id="dbt_marts", select=MART_MODELS, outlets=[MARTS]) >> report()
-    take_in >> learn >> publish_lists >> tell
+    ingesting >> training >> publishing >> reporting
 
 
 nightly_recommendations()

@@ -1,10 +1,10 @@
 """# Refresh of the recommendations
 
 Takes in what has landed, files and messages, and lists again whom it touches: rows, positions, histories,
-lists and the publication in **one commit a batch**. Rung by files that land, by messages on the topic, and by
-the clock every minute; whoever rings, a run drains all that waits. One run at a time.
+lists and the publication in **one commit a batch**. Triggered by new files, Kafka messages and every minute;
+each run drains everything pending. One run at a time.
 
-* A run that nothing waited for ends as skipped.
+* With nothing pending, the run is skipped.
 * A refused batch (gate, model, domain file) is not retried by the run; the next run meets the same batch
   again, and the last lists stay. Look at `raw.quarantine` and the task's log, mend the cause.
 * Params: `domain` is a domain file's name (default: `NIGHTJAR_CONFIG`); `linger_seconds` keeps a run that a
@@ -65,7 +65,7 @@ def tick() -> dict[str, int]:
         linger_seconds=0 if is_manual else params["linger_seconds"],
     )
     if not ticks:
-        raise AirflowSkipException("nothing waited")
+        raise AirflowSkipException("nothing pending")
     return {"rows_in": sum(done.rows_in for done in ticks), "lists": sum(done.users for done in ticks)}
 
 

@@ -115,9 +115,9 @@ class Lake:
             time.sleep(0.05 * 2**attempt)
         raise AssertionError("unreachable")
 
-    def keep_nothing_read(self) -> None:
-        """For a process that stays: DuckDB would keep a copy of what it read of every file that ticks ever
-        wrote, 1 MB more each tick. The system keeps local files in memory anyway.
+    def disable_file_cache(self) -> None:
+        """For long-lived processes: DuckDB would keep a copy of what it read of every file that ticks ever
+        wrote, 1 MB more each tick. The operating system caches local files anyway.
         """
         if self.catalog.is_local:
             self.con.execute("set enable_external_file_cache = false")

@@ -26,8 +26,8 @@ from include.threads import cores, in_threads
 BLOCK_BYTES = 64 * 1024**2
 # Few rows stay in the processor's caches from one step to the next.
 BLOCK_ROWS = 128
-# Down to this many, rows are shared out so that every core has some; fewer are done before a thread starts.
-LEAST_ROWS = 32
+# Smallest block given to a thread: fewer rows are done before a thread has started.
+MIN_ROWS = 32
 HIDDEN = np.float32(-np.inf)
 
 
@@ -70,7 +70,7 @@ def recommend_blocks(
             f"{len(recommender.catalogue)}; build histories against recommender.catalogue"
         )
     n = recommender.config.list_size if n is None else n
-    rows = min(block_rows(recommender), max(LEAST_ROWS, math.ceil(histories.n_users / cores())))
+    rows = min(block_rows(recommender), max(MIN_ROWS, math.ceil(histories.n_users / cores())))
     starts = range(0, max(histories.n_users, 1), rows)
 
     def work(start: int) -> Lists:

@@ -92,7 +92,7 @@ def open_for_ticks(settings: Settings) -> Lake:
         f"select file_size_bytes from ducklake_table_info({quote(ALIAS)}) where table_name = 'user_items'"
     )
     keep_to_one_thread(lake.con, but_searches=(searched or 0) >= LARGE_BYTES)
-    lake.keep_nothing_read()
+    lake.disable_file_cache()
     return lake
 
 

@@ -40,7 +40,7 @@ def open_reader(settings: Settings) -> Lake:
     lake = when_unlocked(lambda: open_lake(settings, read_only=True, busy_ms=0))
     # The rows of one user lie in a few row groups: a second thread only costs its start.
     lake.con.execute("set threads = 1")
-    lake.keep_nothing_read()
+    lake.disable_file_cache()
     lake.con.execute(f"set allowed_directories = [{quote(lake.catalog.data)}]")
     lake.con.execute("set enable_external_access = false")
     lake.con.execute("set lock_configuration = true")

@@ -41,17 +41,17 @@ print(json.dumps({{
 }}))
 """
 NIGHTLY = [
-    "take_in.ingest",
-    "take_in.gate_input",
-    "take_in.dbt_staging",
-    "learn.build_features",
-    "learn.evaluate",
-    "learn.train",
-    "publish_lists.rank_candidates",
-    "publish_lists.audit",
-    "publish_lists.publish",
-    "tell.dbt_marts",
-    "tell.report",
+    "ingest.ingest",
+    "ingest.gate_input",
+    "ingest.dbt_staging",
+    "train.build_features",
+    "train.evaluate",
+    "train.train",
+    "publish.rank_candidates",
+    "publish.audit",
+    "publish.publish",
+    "report.dbt_marts",
+    "report.report",
 ]
 
 
@@ -90,11 +90,11 @@ def test_every_dag_is_documented_and_runs_one_at_a_time(seen: dict) -> None:
 def test_nightly_follows_the_data(seen: dict) -> None:
     nightly = seen["dags"]["nightly_recommendations"]
     edges = nightly["tasks"]
-    assert sorted(edges) == sorted([*NIGHTLY, "learn.embed_texts"])
+    assert sorted(edges) == sorted([*NIGHTLY, "train.embed_texts"])
     for before, after in zip(NIGHTLY, NIGHTLY[1:], strict=False):
         assert after in edges[before]
-    assert edges["take_in.dbt_staging"] == ["learn.build_features", "learn.embed_texts"]
-    assert edges["learn.embed_texts"] == ["learn.evaluate"]
+    assert edges["ingest.dbt_staging"] == ["train.build_features", "train.embed_texts"]
+    assert edges["train.embed_texts"] == ["train.evaluate"]
     assert nightly["params"] == ["as_of", "domain"]
 
 
