@@ -22,8 +22,9 @@ import numpy as np
 from include.config.domain import load_domain
 from include.demo.movielens import FOLDER_IN_WHEEL, fetch, land
 from include.demo.show import show_stages
+from include.installation import REPO
 from include.lake.lake import open_lake
-from include.settings import REPO, Settings, load_settings
+from include.settings import Settings, load_settings
 
 MODES = ("nightly", "training", "refresh", "quality")
 

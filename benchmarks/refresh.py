@@ -21,13 +21,14 @@ from datetime import timedelta
 from pathlib import Path
 
 from benchmarks.synthetic import ITEMS, USERS, SyntheticLake, item_id, make_synthetic, user_id
+from include.installation import REPO
 from include.lake.lake import Lake, open_lake
 from include.refresh.compact import compact, due_tables
 from include.refresh.pending_rows import LandingSource
 from include.refresh.refresh_run import open_for_ticks, refresh, yield_to_readers
 from include.refresh.tick import run_tick
 from include.serving.recommend import Reader
-from include.settings import REPO, utc_now
+from include.settings import utc_now
 
 TOUCHED = (1, 100, 1000)
 REPEATS = 7

@@ -16,8 +16,9 @@ from include.config.domain import load_domain
 from include.demo.movielens import LandedDemo, fetch, land
 from include.demo.show import listed_items, show_evaluation, show_latest, show_list, show_stages
 from include.errors import NightjarError
+from include.installation import REPO
 from include.lake.lake import open_lake
-from include.settings import REPO, Settings, load_settings
+from include.settings import Settings, load_settings
 
 DOMAIN = "movies"
 SHOWN_USERS = 3

@@ -3,28 +3,21 @@
     .venv/bin/python -m bin.env COMMAND ARGS...       run COMMAND in it
     eval "$(.venv/bin/python -m bin.env --export)"    take it into this shell
 
-Standard library only: it runs before anything else is imported, and costs some 50 ms.
+Standard library only (include/installation.py likewise): it runs before anything is imported; some 50 ms.
 """
 
 from __future__ import annotations
 
 import base64
 import os
-import re
 import secrets
 import shlex
-import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-REPO = Path(__file__).resolve().parent.parent
-# Set-up's own products live beside the packages they belong to, so that they go when .venv goes.
-SHARE = Path(sys.prefix) / "share" / "nightjar"
-JAVA_SHIM_HOME = SHARE / "java"
-DUCKDB_EXTENSIONS = SHARE / "duckdb_extensions"
-OLDEST_JAVA = 17  # Spark 4 refuses older ones
+from include.installation import DUCKDB_EXTENSIONS, JAVA_SHIM_HOME, REPO, installed_java
 
 LOGIN = ("admin", "admin")  # `make airflow` listens on loopback only
 
@@ -111,30 +104,6 @@ def process_environment(
         "AIRFLOW__API_AUTH__JWT_SECRET": _secret(airflow_home / "jwt_key", n_bytes=48),
     }
     return env
-
-
-def installed_java(base: Mapping[str, str]) -> Path | None:
-    """Home of an installed Java >= 17 (JAVA_HOME, then PATH), or None: use the pip-installed one.
-
-    Read from the `release` file every JDK and JRE carries: starting `java -version` would cost 0.1-0.5 s.
-    NIGHTJAR_JAVA=bundled skips the search.
-    """
-    if base.get("NIGHTJAR_JAVA") == "bundled":
-        return None
-    candidates = [Path(base["JAVA_HOME"])] if base.get("JAVA_HOME") else []
-    if found := shutil.which("java", path=base.get("PATH", os.defpath)):
-        candidates.append(Path(found).resolve().parent.parent)
-    for candidate in candidates:
-        if os.access(candidate / "bin" / "java", os.X_OK) and _java_version(candidate) >= OLDEST_JAVA:
-            return candidate
-    return None
-
-
-def _java_version(java_home: Path) -> int:
-    release = java_home / "release"
-    text = release.read_text(errors="replace") if release.is_file() else ""
-    match = re.search(r'^JAVA_VERSION="(\d+)', text, re.MULTILINE)
-    return int(match[1]) if match else 0
 
 
 def _secret(path: Path, n_bytes: int = 32) -> str:

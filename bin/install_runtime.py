@@ -10,7 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bin.env import DUCKDB_EXTENSIONS, JAVA_SHIM_HOME, SHARE, process_environment
+from bin.env import process_environment
+from include.installation import DUCKDB_EXTENSIONS, JAVA_SHIM_HOME, SHARE
 
 # Wheels of duckdb-extensions; the Postgres one serves a Postgres catalog.
 EXTENSIONS = ("ducklake", "sqlite_scanner", "postgres_scanner")

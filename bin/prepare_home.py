@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from bin.env import LOGIN, SHARE, process_environment
+from bin.env import LOGIN, process_environment
+from include.installation import SHARE
 
 FOLDERS = ("landing/events", "landing/items", "landing/users", "lake", "models", "reports", "airflow/logs")
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from include.contracts import TABLES, VIEWS, Table, View
-from include.settings import REPO
+from include.installation import REPO
 
 PAGE = REPO / "docs" / "contracts.md"
 BEGIN = "<!-- written by python -m include.contracts_page from include/contracts.py -->"

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from include.errors import DataError
+from include.installation import REPO
 from include.lake.catalog import find_catalog
 from include.lake.lock import writer_lock
-from include.settings import REPO, Settings
+from include.settings import Settings
 
 log = logging.getLogger(__name__)
 PROJECT = REPO / "dbt_project"

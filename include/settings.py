@@ -6,17 +6,14 @@ Everything else gets paths, instants and seeds passed in.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from include.errors import ConfigError
+from include.installation import DUCKDB_EXTENSIONS, REPO
 
-REPO = Path(__file__).resolve().parent.parent
-# Where set-up puts them: see bin/env.py.
-INSTALLED_EXTENSIONS = Path(sys.prefix) / "share" / "nightjar" / "duckdb_extensions"
 DOMAINS = REPO / "include" / "domains"
 
 
@@ -89,7 +86,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         config=_config_path(env.get("NIGHTJAR_CONFIG") or "movies"),
         lake=lake,
         spark_master=env.get("NIGHTJAR_SPARK_MASTER") or "local[*]",
-        extensions=Path(env.get("NIGHTJAR_DUCKDB_EXTENSIONS") or INSTALLED_EXTENSIONS),
+        extensions=Path(env.get("NIGHTJAR_DUCKDB_EXTENSIONS") or DUCKDB_EXTENSIONS),
     )
 
 

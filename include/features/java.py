@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from bin.env import JAVA_SHIM_HOME, SHARE, installed_java
 from include.errors import ConfigError
+from include.installation import JAVA_SHIM_HOME, SHARE, installed_java
 
 # A job of some seconds ends before the optimising compiler pays for itself, and on two cores that compiler
 # and a parallel collector take turns with the work: 78 instead of 88 processor seconds on 100,000 events.

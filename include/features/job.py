@@ -13,7 +13,7 @@ from pathlib import Path
 from include.errors import NightjarError
 from include.features.java import find_java
 from include.features.manifest import Manifest
-from include.settings import REPO
+from include.installation import REPO
 
 JOB = REPO / "spark_jobs" / "build_features.py"
 # Spark's storage spills: a million events and their pairs fit, and the rest of the machine is left to the

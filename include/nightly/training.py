@@ -22,6 +22,7 @@ from include.evaluation.bootstrap import bootstrap_interval
 from include.evaluation.evaluate import Evaluation
 from include.evaluation.gate import GateLimits, Verdict, check_leakage, judge
 from include.evaluation.split import time_split
+from include.installation import REPO
 from include.interactions.training_data import TrainingData
 from include.nightly.contest import (
     describe,
@@ -39,7 +40,6 @@ from include.recommender.storage import checksum_path, load_recommender, save_re
 from include.reporting.list_health import fairness_rows
 from include.retrieval.registry import FALLBACK
 from include.run import Run
-from include.settings import REPO
 from include.tuning.fit import fit_recommender
 from include.tuning.proposals import TAKEN, Decision, Proposal
 from include.tuning.refit import refit_recommender

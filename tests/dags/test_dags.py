@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from include.settings import REPO
+from include.installation import REPO
 
 DAGS = sorted(path.stem for path in (REPO / "dags").glob("*.py"))
 # Each costs a parse, and every start of a task, seconds.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bin.env import REPO
+from include.installation import REPO
 from include.lake.lake import open_lake
 from include.settings import Settings, load_settings
 from tests.quality import seeds

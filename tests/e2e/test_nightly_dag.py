@@ -14,8 +14,9 @@ import pytest
 
 from include.contracts import TABLES
 from include.demo.show import show_evaluation, show_stages
+from include.installation import REPO
 from include.lake.lake import open_lake
-from include.settings import REPO, load_settings
+from include.settings import load_settings
 from tests.support.generated import Generated, land_generated
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.spark]

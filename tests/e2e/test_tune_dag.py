@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from include.config.domain import load_domain
+from include.installation import REPO
 from include.lake.lake import open_lake
 from include.nightly import stages
 from include.run import Run
-from include.settings import REPO, load_settings
+from include.settings import load_settings
 from tests.support.nightly import land
 from tests.support.taste import tasteful_rows
 

@@ -15,10 +15,11 @@ import pytest
 
 from include.config.domain import load_domain
 from include.errors import GateError
+from include.installation import REPO
 from include.lake.lake import open_lake
 from include.nightly import publishing, stages
 from include.run import Run
-from include.settings import REPO, Settings, load_settings
+from include.settings import Settings, load_settings
 from tests.support.generated import land_generated
 from tests.support.nightly import build_features
 from tests.support.run_stage import STAGES, run_stage

@@ -23,8 +23,9 @@ from include.features import java
 from include.features.confidence import confidence_of, user_items_sql
 from include.features.job import job_environment
 from include.features.spark import FeatureFiles, build_features
+from include.installation import REPO
 from include.lake.lake import Lake, adopt_files, open_lake
-from include.settings import REPO, Settings
+from include.settings import Settings
 
 START = datetime(2026, 1, 1)
 CUTOFF = START + timedelta(days=20)

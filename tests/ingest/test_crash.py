@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from include.installation import REPO
 from include.lake.lake import Lake, open_lake
-from include.settings import REPO, Settings
+from include.settings import Settings
 
 RUN = """
 import sys

@@ -19,9 +19,10 @@ import pytest
 
 from include.contracts import TABLES
 from include.errors import LakeError
+from include.installation import REPO
 from include.lake.lake import Lake, adopt_files, open_lake
 from include.lake.lock import writer_lock
-from include.settings import REPO, Settings
+from include.settings import Settings
 
 
 def add_user(con: duckdb.DuckDBPyConnection, user_id: str) -> None:

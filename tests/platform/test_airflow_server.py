@@ -18,8 +18,8 @@ import pytest
 
 from bin.airflow_client import AirflowClient
 from bin.airflow_server import RunningAirflow, running_airflow
-from bin.env import REPO
 from bin.foreground_runs import HomeInUseError, foreground_run
+from include.installation import REPO
 
 DAGS = REPO / "tests" / "platform" / "dags"
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]

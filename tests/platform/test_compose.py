@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bin.env import REPO
+from include.installation import REPO
 
 COMPOSE: dict[str, Any] = yaml.safe_load((REPO / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]

@@ -11,7 +11,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from bin.env import DUCKDB_EXTENSIONS, JAVA_SHIM_HOME, REPO, installed_java, process_environment
+from bin.env import process_environment
+from include.installation import DUCKDB_EXTENSIONS, JAVA_SHIM_HOME, REPO, installed_java
 
 
 def test_what_follows_from_home_wins_over_what_was_inherited(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 import pytest
 
-from bin.env import REPO
+from include.installation import REPO
 
 TARGETS = ("demo", "test", "airflow", "nightly", "refresh", "tune", "sql", "bench", "lint")
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from bin.env import REPO
 from bin.run_dag import read_arguments
+from include.installation import REPO
 
 DAGS = REPO / "tests" / "platform" / "dags"
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bin.env import DUCKDB_EXTENSIONS, REPO
+from include.installation import DUCKDB_EXTENSIONS, REPO
 
 
 def run(module: str, home: Path, **variables: str) -> subprocess.CompletedProcess[str]:

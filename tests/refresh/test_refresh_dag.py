@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bin.airflow_server import running_airflow
-from bin.env import REPO
+from include.installation import REPO
 from include.lake.lake import open_lake
 from include.settings import Settings
 from tests.support.books import NEWEST, listed, publications, purchase
