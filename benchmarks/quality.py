@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
+from include.config.consumed import Consumed
 from include.evaluation.evaluate import evaluate_lists
 from include.evaluation.split import Split, judged_split
 from include.interactions.catalogue import Catalogue, make_catalogue
@@ -28,7 +29,7 @@ from include.interactions.interactions import SECONDS_PER_DAY, Interactions, mak
 from include.interactions.training_data import TrainingData, make_training_data
 from include.ranking.blend import top_k
 from include.recommender.build_lists import recommend
-from include.recommender.model_config import Consumed, ModelConfig
+from include.recommender.model_config import ModelConfig
 from include.tuning.fit import fit_recommender
 
 PROTOCOL_SEED = 42

@@ -19,8 +19,9 @@ from quality_domains import read_training  # noqa: E402
 
 from include.interactions.interactions import SECONDS_PER_DAY, make_interactions  # noqa: E402
 from include.interactions.training_data import TrainingData, make_training_data  # noqa: E402
+from include.ranking.diversity import Diversity  # noqa: E402
 from include.recommender.build_lists import recommend  # noqa: E402
-from include.recommender.model_config import Diversity, ModelConfig, Tuning  # noqa: E402
+from include.recommender.model_config import ModelConfig, Tuning  # noqa: E402
 from include.tuning.fit import fit_recommender  # noqa: E402
 
 FAKE_SHARE, FILLERS, SEED = 0.01, 20, 1

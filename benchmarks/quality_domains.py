@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
+from include.config.consumed import consumed_from_value
 from include.evaluation.bootstrap import bootstrap_interval
 from include.evaluation.evaluate import Evaluation, evaluate_lists
 from include.evaluation.published import published_health
@@ -25,9 +26,10 @@ from include.evaluation.split import Split, time_split
 from include.interactions.catalogue import make_catalogue
 from include.interactions.interactions import make_interactions
 from include.interactions.training_data import TrainingData, make_training_data
+from include.ranking.diversity import Diversity
 from include.recommender.build_lists import recommend
 from include.recommender.model import Recommender
-from include.recommender.model_config import Diversity, ModelConfig, consumed_from_value
+from include.recommender.model_config import ModelConfig
 from include.tuning.choose_reach import with_reach
 from include.tuning.fit import fit_recommender
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from include.config.consumed import Consumed, consumed_from_value
 from include.config.reader import Keys
 from include.contracts import EVENT_FIELDS, ITEM_FIELDS, REQUIRED, USER_FIELDS
 from include.errors import ConfigError
@@ -124,7 +125,7 @@ class Domain:
     events: EventsConfig
     text: str
     text_model: str
-    consumed: str
+    consumed: Consumed
     list_size: int
     segment_by: str | None
     quality: QualityLimits
@@ -183,7 +184,7 @@ def load_domain(path: Path) -> Domain:
         text=_text_template(keys),
         # 384 numbers a text, 22 M parameters: runs on two cores at hundreds of texts a second.
         text_model=keys.text("text_model", "sentence-transformers/all-MiniLM-L6-v2"),
-        consumed=_consumed(keys),
+        consumed=consumed_from_value(keys.get("consumed"), where),
         list_size=keys.integer("list_size", 50, least=1, most=1000),
         # Newcomers of a known segment get that segment's popular items; without it, everyone's.
         segment_by=_optional_text(keys, "segment_by"),
@@ -290,17 +291,6 @@ def _text_template(keys: Keys) -> str:
     if not fields or any(field not in TEXT_FIELDS for field in fields):
         raise keys.fail("text", "a template of " + ", ".join(f"{{{field}}}" for field in TEXT_FIELDS))
     return template
-
-
-def _consumed(keys: Keys) -> str:
-    value = keys.get("consumed")
-    if value is None:
-        return "exclude"
-    if isinstance(value, dict) and set(value) == {"after"}:
-        value = f"after: {value['after']}"
-    if not re.fullmatch(r"exclude|allow|after: ?\d+d", str(value)):
-        raise keys.fail("consumed", "exclude, allow, or after: 30d")
-    return str(value)
 
 
 def _quality(keys: Keys) -> QualityLimits:

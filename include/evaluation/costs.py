@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sp
 
+from include.config.consumed import Consumed
 from include.evaluation.bootstrap import Interval, bootstrap_interval
 from include.evaluation.evaluate import Evaluation, evaluate_lists
 from include.evaluation.split import Split, judged_split
 from include.interactions.interactions import Interactions
 from include.recommender.build_lists import recommend
 from include.recommender.model import Recommender
-from include.recommender.model_config import Consumed
 
 METRIC = "ndcg@10"
 K = 10

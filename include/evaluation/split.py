@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from include.config.consumed import Consumed
 from include.interactions.histories import Histories
 from include.interactions.interactions import Interactions
 from include.interactions.training_data import TrainingData
 from include.ranking.rules import allowed_items
-from include.recommender.model_config import Consumed
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from include.interactions.training_data import TrainingData
 from include.lake.catalog import quote
 from include.lake.lake import Lake, open_lake
 from include.nightly import publishing
-from include.nightly.training import evaluate_model, fit_model, model_config
+from include.nightly.training import evaluate_model, fit_model
 from include.publish.champion import find_champion
 from include.publish.consumed import consumed_relation
 from include.publish.staged_set import staged_relations, write_staged_set
@@ -27,6 +27,7 @@ from include.quality.exposure import PushedItem, find_pushed_items, last_nightly
 from include.quality.gate_report import save_results
 from include.quality.gates import run_feature_gate, run_input_gate, run_output_gate
 from include.quality.list_checks import judge_lists
+from include.recommender.model_config import model_config
 from include.recommender.storage import load_recommender
 from include.reporting.list_health import published_rows
 from include.reporting.parity import measure_parity

@@ -35,7 +35,7 @@ from include.nightly.contest import (
     worse_than_popular,
 )
 from include.recommender.model import Recommender
-from include.recommender.model_config import ModelConfig, model_config_from_mapping
+from include.recommender.model_config import ModelConfig, model_config
 from include.recommender.storage import checksum_path, load_recommender, save_recommender
 from include.reporting.list_health import fairness_rows
 from include.retrieval.registry import FALLBACK
@@ -47,12 +47,6 @@ from include.tuning.refit import refit_recommender
 log = logging.getLogger(__name__)
 # One seed for all: the same rows give the same lists.
 SEED = 42
-
-
-def model_config(domain: Domain) -> ModelConfig:
-    """The part of the domain file that the recommender reads.  Raises ConfigError."""
-    mapping = {**domain.model, "consumed": domain.consumed, "list_size": domain.list_size}
-    return model_config_from_mapping(mapping, domain.file.name)
 
 
 def evaluate_model(

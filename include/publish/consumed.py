@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from include.config.domain import Domain
-from include.recommender.model_config import consumed_from_value
 
 
 def consumed_relation(domain: Domain, user_items: str, as_of: datetime) -> str:
@@ -13,7 +12,7 @@ def consumed_relation(domain: Domain, user_items: str, as_of: datetime) -> str:
 
     user_items: relation with the columns of features.user_items.
     """
-    consumed = consumed_from_value(domain.consumed)
+    consumed = domain.consumed
     pairs = f"select user_id, item_id from {user_items}"
     if consumed.mode == "exclude":
         return f"({pairs})"

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from include.interactions.catalogue import Catalogue
-from include.recommender.model_config import Diversity
 
 USERS_AT_ONCE = 128  # n_candidates² similarities a user: 8 MB at 128 users and 120 candidates
+
+
+@dataclass(frozen=True)
+class Diversity:
+    """strength: 0 keeps the order of scores, 1 looks at novelty to the list alone (MMR, Carbonell 1998).
+
+    reach: how far items that no list shows are lifted, 0..1 (include/ranking/reach.py); None: as far as the
+    inner splits say costs next to nothing (include/tuning/choose_reach.py).
+    """
+
+    strength: float = 0.0  # each step costs nDCG (docs/quality.md), so a domain must ask for it
+    by: str = "auto"  # auto: text where there are embeddings, else category
+    max_per_category: int | None = None
+    reach: float | None = None
 
 
 def item_vectors(catalogue: Catalogue, by: str) -> np.ndarray | None:

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 
+from include.config.consumed import Consumed
 from include.interactions.catalogue import Catalogue
 from include.interactions.histories import Histories
-from include.recommender.model_config import Consumed, Rules
+
+
+@dataclass(frozen=True)
+class Rules:
+    """block: item ids and categories that never appear; boost: factors > 0 on the score's rank weight."""
+
+    block_items: tuple[str, ...] = ()
+    block_categories: tuple[str, ...] = ()
+    boost_items: dict[str, float] = field(default_factory=dict)
+    boost_categories: dict[str, float] = field(default_factory=dict)
 
 
 def open_items(catalogue: Catalogue, rules: Rules) -> np.ndarray:

@@ -2,49 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from include.config.consumed import Consumed, consumed_from_value
+from include.config.domain import Domain
 from include.config.reader import Keys
 from include.errors import ConfigError
+from include.ranking.diversity import Diversity
+from include.ranking.rules import Rules
 from include.retrieval.registry import SOURCES
 
 # Candidates beyond 100 a source moved nDCG@10 by less than 0.001 on both example domains.
 DEFAULT_SOURCE_SIZE = 100
-
-
-@dataclass(frozen=True)
-class Consumed:
-    """mode exclude: never again; allow: shops sell the same thing twice; after: again after `days`."""
-
-    mode: str = "exclude"
-    days: float = 0.0
-
-
-@dataclass(frozen=True)
-class Diversity:
-    """strength: 0 keeps the order of scores, 1 looks at novelty to the list alone (MMR, Carbonell 1998).
-
-    reach: how far items that no list shows are lifted, 0..1 (include/ranking/reach.py); None: as far as the
-    inner splits say costs next to nothing (include/tuning/choose_reach.py).
-    """
-
-    strength: float = 0.0  # each step costs nDCG (docs/quality.md), so a domain must ask for it
-    by: str = "auto"  # auto: text where there are embeddings, else category
-    max_per_category: int | None = None
-    reach: float | None = None
-
-
-@dataclass(frozen=True)
-class Rules:
-    """block: item ids and categories that never appear; boost: factors > 0 on the score's rank weight."""
-
-    block_items: tuple[str, ...] = ()
-    block_categories: tuple[str, ...] = ()
-    boost_items: dict[str, float] = field(default_factory=dict)
-    boost_categories: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,6 +55,12 @@ class ModelConfig:
     popular_items: int = 100
 
 
+def model_config(domain: Domain) -> ModelConfig:
+    """The part of the domain file that the recommender reads.  Raises ConfigError."""
+    read = model_config_from_mapping(domain.model, domain.file.name)
+    return replace(read, consumed=domain.consumed, list_size=domain.list_size)
+
+
 def model_config_from_mapping(mapping: Mapping[str, Any], where: str = "") -> ModelConfig:
     """ModelConfig from the domain file's keys retrieval, ranking, diversity, rules, cold_start, tuning,
     consumed and list_size; other keys are someone else's.  Raises ConfigError(key, value, expected)."""
@@ -120,17 +97,6 @@ def model_config_from_mapping(mapping: Mapping[str, Any], where: str = "") -> Mo
     for section in (retrieval, ranking, cold, keys):
         section.done()
     return config
-
-
-def consumed_from_value(value: object, where: str = "") -> Consumed:
-    """`exclude` (also when missing), `allow`, or `after: 30d`, as a mapping or as one text."""
-    if value is None or value in ("exclude", "allow"):
-        return Consumed(str(value or "exclude"))
-    text = f"after {value['after']}" if isinstance(value, Mapping) and set(value) == {"after"} else str(value)
-    match = re.fullmatch(r"after:? *(\d+(?:\.\d+)?)d?", text)
-    if match is None:
-        raise ConfigError("consumed", value, "exclude, allow, or after: 30d", where)
-    return Consumed("after", float(match[1]))
 
 
 def _params(retrieval: Keys, name: str) -> Any:

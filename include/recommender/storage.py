@@ -12,12 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from include.config.consumed import Consumed
 from include.errors import ModelError
 from include.interactions.catalogue import make_catalogue
+from include.ranking.diversity import Diversity
 from include.ranking.ranker import Ranker
 from include.ranking.ranking_features import ItemStatistics
+from include.ranking.rules import Rules
 from include.recommender.model import FitReport, Recommender
-from include.recommender.model_config import Consumed, Diversity, ModelConfig, Rules, Tuning
+from include.recommender.model_config import ModelConfig, Tuning
 from include.retrieval.registry import SOURCES
 
 FORMAT = 1

@@ -158,7 +158,7 @@ class Reader:
         *,
         is_stranger: bool,
     ) -> list[tuple[Any, ...]]:
-        if self._domain.consumed != "allow":
+        if self._domain.consumed.mode != "allow":
             rows = [row for row in rows if row[0] not in session]
         settings = self._domain.refresh
         half_life = settings.session_half_life_minutes

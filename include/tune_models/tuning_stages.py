@@ -24,8 +24,9 @@ from include.lake.lake import Lake, open_lake
 from include.nightly.contest import instant_of, settings_objects
 from include.nightly.publishing import write_stages
 from include.nightly.stages import claim_domain, find_cut_off
-from include.nightly.training import SEED, as_json, champion_settings, model_config
+from include.nightly.training import SEED, as_json, champion_settings
 from include.publish.champion import find_champion
+from include.recommender.model_config import model_config
 from include.retrieval.registry import SOURCES
 from include.retrieval.source import SourceUnavailable
 from include.run import Run, metered

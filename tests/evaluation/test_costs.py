@@ -7,12 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from include.config.consumed import Consumed
 from include.evaluation.costs import rule_costs, taken_again, without_each_rule
 from include.evaluation.split import time_split
 from include.interactions.catalogue import make_catalogue
 from include.interactions.interactions import make_interactions
 from include.interactions.training_data import make_training_data
-from include.recommender.model_config import Consumed, Diversity, ModelConfig, Rules, Tuning
+from include.ranking.diversity import Diversity
+from include.ranking.rules import Rules
+from include.recommender.model_config import ModelConfig, Tuning
 from include.tuning.fit import fit_recommender
 
 # Before the cut-off (time 10): a and b of everyone.  After it: u0 takes c, u1 takes a again, u2 takes d.

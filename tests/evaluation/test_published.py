@@ -1,12 +1,14 @@
 import numpy as np
 import pytest
 
+from include.config.consumed import Consumed
 from include.evaluation.published import popular_lists, published_health
 from include.interactions.catalogue import make_catalogue
 from include.interactions.interactions import make_interactions
 from include.interactions.training_data import make_training_data
+from include.ranking.rules import Rules
 from include.recommender.build_lists import recommend
-from include.recommender.model_config import Consumed, ModelConfig, Rules, Tuning
+from include.recommender.model_config import ModelConfig, Tuning
 from include.tuning.fit import fit_recommender
 
 N_ITEMS = 30

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
+from include.config.consumed import Consumed
 from include.evaluation.split import time_split
 from include.interactions.catalogue import make_catalogue
 from include.interactions.interactions import make_interactions
 from include.interactions.training_data import make_training_data
-from include.recommender.model_config import Consumed
 
 
 def training(users, items, times, weights=None):

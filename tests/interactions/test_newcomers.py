@@ -9,8 +9,9 @@ from include.interactions.catalogue import make_catalogue
 from include.interactions.interactions import SECONDS_PER_DAY, make_interactions
 from include.interactions.newcomers import pairs_outside_bursts
 from include.interactions.training_data import TrainingData, make_training_data
+from include.ranking.diversity import Diversity
 from include.recommender.build_lists import recommend
-from include.recommender.model_config import Diversity, ModelConfig, Tuning
+from include.recommender.model_config import ModelConfig, Tuning
 from include.tuning.fit import fit_recommender
 
 NOW = 100 * SECONDS_PER_DAY

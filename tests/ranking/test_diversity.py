@@ -1,8 +1,7 @@
 import numpy as np
 
 from include.interactions.catalogue import make_catalogue
-from include.ranking.diversity import diversify
-from include.recommender.model_config import Diversity
+from include.ranking.diversity import Diversity, diversify
 
 # Items 0 and 1 are the same thing, 2 is another.
 CATALOGUE = make_catalogue(

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from include.config.consumed import Consumed
 from include.interactions.catalogue import make_catalogue
 from include.interactions.histories import histories_from_pairs
-from include.ranking.rules import allowed_items, boosts, open_items
-from include.recommender.model_config import Consumed, Rules
+from include.ranking.rules import Rules, allowed_items, boosts, open_items
 
 CATALOGUE = make_catalogue(
     np.array(["a", "b", "c", "d"]),

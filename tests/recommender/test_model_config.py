@@ -1,7 +1,8 @@
 import pytest
 
+from include.config.consumed import Consumed
 from include.errors import ConfigError
-from include.recommender.model_config import Consumed, ModelConfig, model_config_from_mapping
+from include.recommender.model_config import ModelConfig, model_config_from_mapping
 
 
 def test_nothing_given_is_the_default():

@@ -7,12 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from include.config.consumed import Consumed
 from include.errors import DataError, ModelError
 from include.interactions.catalogue import make_catalogue
 from include.interactions.interactions import SECONDS_PER_DAY, make_interactions
 from include.interactions.training_data import make_training_data
+from include.ranking.diversity import Diversity
+from include.ranking.rules import Rules
 from include.recommender.build_lists import recommend
-from include.recommender.model_config import Consumed, Diversity, ModelConfig, Rules
+from include.recommender.model_config import ModelConfig
 from include.recommender.shared_lists import popular_items, similar_items
 from include.recommender.storage import checksum_path, load_recommender, save_recommender
 from include.tuning.fit import fit_recommender

@@ -16,7 +16,8 @@ from include.evaluation.split import time_split
 from include.lake.lake import Lake, open_lake
 from include.nightly import publishing, stages, tuning
 from include.nightly.contest import instant_of
-from include.nightly.training import SEED, as_json, champion_settings, judged_model, model_config
+from include.nightly.training import SEED, as_json, champion_settings, judged_model
+from include.recommender.model_config import model_config
 from include.recommender.storage import load_recommender, save_recommender
 from include.reporting.report_page import render_page
 from include.retrieval.item_to_item import ItemToItemParams

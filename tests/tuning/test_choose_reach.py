@@ -7,13 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from include.config.consumed import Consumed
 from include.evaluation.metrics.coverage import coverage
 from include.evaluation.split import time_split
 from include.interactions.catalogue import make_catalogue
 from include.interactions.interactions import SECONDS_PER_DAY, make_interactions
 from include.interactions.training_data import make_training_data
+from include.ranking.diversity import Diversity
 from include.recommender.build_lists import recommend
-from include.recommender.model_config import Consumed, Diversity, ModelConfig, Tuning
+from include.recommender.model_config import ModelConfig, Tuning
 from include.tuning import choose_reach as reach
 from include.tuning.choose_reach import MOST_LOSS, choose_reach, with_reach
 from include.tuning.fit import fit_recommender

@@ -14,8 +14,9 @@ from include.config.domain import load_domain
 from include.evaluation.split import time_split
 from include.lake.lake import Lake, open_lake
 from include.nightly.contest import instant_of
-from include.nightly.training import SEED, champion_settings, evaluate_model, judged_model, model_config
+from include.nightly.training import SEED, champion_settings, evaluate_model, judged_model
 from include.recommender.model import Recommender
+from include.recommender.model_config import model_config
 from include.recommender.storage import load_recommender
 from include.retrieval.als import AlsParams
 from include.retrieval.popular import PopularParams
