@@ -14,6 +14,8 @@ from pathlib import Path
 from include.errors import ConfigError
 from include.installation import DUCKDB_EXTENSIONS, REPO
 
+# One seed for all: the same rows give the same lists.
+SEED = 42
 DOMAINS = REPO / "include" / "domains"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import numpy as np
 
@@ -37,11 +38,6 @@ class Verdict:
     notes: tuple[str, ...]
     difference: Interval | None
 
-    def enforce(self) -> None:
-        """Raise GateError with all reasons unless promoted."""
-        if not self.is_promoted:
-            raise GateError("challenger refused, the champion stays: " + "; ".join(self.reasons))
-
 
 def judge(
     challenger: Evaluation,
@@ -49,8 +45,6 @@ def judge(
     limits: GateLimits,
     *,
     challenger_lists: np.ndarray | None = None,
-    challenger_as_of: float | None = None,
-    champion_as_of: float | None = None,
     seed: int = 0,
 ) -> Verdict:
     """Both evaluations on the same split, users in the same order.
@@ -61,10 +55,6 @@ def judge(
     reasons, notes = [], []
     difference = None
     reasons += _unsound(challenger, limits, challenger_lists)
-    if challenger_as_of is not None and champion_as_of is not None and challenger_as_of < champion_as_of:
-        reasons.append(
-            f"stale: trained as of {challenger_as_of:.0f}, the champion as of {champion_as_of:.0f} (epoch s)"
-        )
     if challenger.n_users == 0:
         notes.append("nobody came back in the test window: nothing to compare by")
     elif champion is None or champion.n_users == 0:
@@ -73,6 +63,19 @@ def judge(
         difference = compare(challenger, champion, seed)
         reasons += _worse(difference, champion.figures[METRIC], limits)
     return Verdict(not reasons, tuple(reasons), tuple(notes), difference)
+
+
+def check_staleness(challenger_as_of: datetime, champion_as_of: datetime) -> tuple[str, ...]:
+    """A reason to refuse where the challenger's data end before the champion's; the same cutoff is no reason.
+
+    Both are cutoffs of what was trained on, naive UTC; what refreshes published since does not count.
+    """
+    if challenger_as_of >= champion_as_of:
+        return ()
+    return (
+        f"stale: its data end at {challenger_as_of}, the champion's at {champion_as_of};"
+        " an older run never replaces a newer one",
+    )
 
 
 def compare(challenger: Evaluation, champion: Evaluation, seed: int) -> Interval:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import duckdb
 
+from include.errors import GateError
+from include.evaluation.gate import check_staleness
+from include.lake.insert_rows import as_json, insert_rows
 from include.lake.lake import Lake, adopt_files, open_lake
-from include.nightly.training import as_json
+from include.nightly.judge import judged_model
+from include.publish.champion import find_champion
 from include.publish.publish import Publication, close_publication, open_publication, replace_set
 from include.publish.staged_set import staged_relations
-from include.recommender.storage import load_recommender
+from include.recommender.storage import checksum_path, load_recommender
 from include.refresh.catch_up import catch_up
 from include.reporting.report_page import render_page
 from include.run import Run, metered
@@ -43,6 +47,10 @@ def publish(run: Run) -> None:
 
         def work(con: duckdb.DuckDBPyConnection) -> tuple[Publication, int]:
             began = run.recorded("ingest")
+            champion = find_champion(lake)
+            if champion and (stale := check_staleness(began["as_of"], champion.trained_as_of)):
+                # Judged while a newer run published.
+                raise GateError("publish refused, the live set stays: " + "; ".join(stale))
             publication = open_publication(
                 con,
                 kind="nightly",
@@ -59,7 +67,7 @@ def publish(run: Run) -> None:
             caught_up = catch_up(lake, run.domain, recommender, publication, began["as_of"])
             if caught_up.users:
                 log.info("listed %d users again for what came since the cut-off", caught_up.users)
-            _write_model_version(con, run, trained, began, published_at)
+            _enter_champion(con, run, trained, published_at)
             _write_evaluations(con, run, published_at, run.recorded("rank_candidates")["measured"])
             decided = run.recorded("evaluate").get("proposals", [])
             close_proposals(con, [Decision(**one) for one in decided], run.run_id, published_at)
@@ -81,51 +89,68 @@ def _is_published(lake: Lake, set_name: str) -> bool:
 
 def _remember_set(con: duckdb.DuckDBPyConnection, set_name: str) -> None:
     con.execute("delete from ops.properties where name = ?", [PUBLISHED_SET])
-    con.execute("insert into ops.properties values (?, ?)", [PUBLISHED_SET, set_name])
+    insert_rows(con, "ops.properties", [{"name": PUBLISHED_SET, "value": set_name}])
 
 
-def _write_model_version(
-    con: duckdb.DuckDBPyConnection, run: Run, trained: dict[str, Any], began: dict[str, Any], at: datetime
+def _enter_champion(
+    con: duckdb.DuckDBPyConnection, run: Run, trained: Mapping[str, Any], at: datetime
 ) -> None:
-    con.execute("delete from ops.model_versions where model_version = ?", [trained["model_version"]])
-    con.execute(
-        "insert into ops.model_versions values (?, 'champion', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            trained["model_version"],
-            at,
-            began["as_of"],
-            began["snapshot"],
-            trained["git_revision"],
-            as_json(trained["parameters"]),
-            as_json(trained["metrics"]),
-            trained["artifact"],
-            trained["checksum"],
-            run.run_id,
-        ],
+    """The new champion, and what it follows retired, in the commit that publishes its lists."""
+    con.execute("update ops.model_versions set status = 'retired' where status = 'champion'")
+    _enter_model(
+        con,
+        run,
+        at,
+        status="champion",
+        model_version=trained["model_version"],
+        git_revision=trained["git_revision"],
+        parameters=as_json(trained["parameters"]),
+        metrics=as_json(trained["metrics"]),
+        artifact=trained["artifact"],
+        checksum=trained["checksum"],
     )
 
 
+def _enter_model(con: duckdb.DuckDBPyConnection, run: Run, at: datetime, **columns: Any) -> None:
+    began = run.recorded("ingest")
+    con.execute("delete from ops.model_versions where model_version = ?", [columns["model_version"]])
+    known = {
+        "trained_at": at,
+        "as_of": began["as_of"],
+        "data_snapshot": began["snapshot"],
+        "run_id": run.run_id,
+    }
+    insert_rows(con, "ops.model_versions", [known | columns])
+
+
 def _write_evaluations(
-    con: duckdb.DuckDBPyConnection, run: Run, at: datetime, measured: Sequence[list[Any]] = ()
+    con: duckdb.DuckDBPyConnection, run: Run, at: datetime, measured: Sequence[Mapping[str, Any]] = ()
 ) -> None:
     judged = run.recorded("evaluate")
-    rows = [*judged["evaluations"], *measured]
     con.execute("delete from ops.evaluations where run_id = ?", [run.run_id])
-    if rows:
-        con.executemany(
-            "insert into ops.evaluations values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [[run.run_id, at, judged["split_at"], *row] for row in rows],
-        )
+    known = {"run_id": run.run_id, "evaluated_at": at, "split_at": judged["split_at"]}
+    insert_rows(con, "ops.evaluations", [known | row for row in (*judged["evaluations"], *measured)])
 
 
 def keep_refused(run: Run) -> None:
-    """Keep the figures of a challenger that was refused."""
+    """Keep what a refused challenger was, with its figures.
+
+    It was never fitted on all of the data, so it has no artifact among the models: the file that was judged
+    stays in the run's folder.
+    """
+    at = utc_now()
+
+    def work(con: duckdb.DuckDBPyConnection) -> None:
+        _write_evaluations(con, run, at)
+        if not judged_model(run).is_file():  # refused before anything was fitted
+            return
+        checksum = checksum_path(judged_model(run)).read_text(encoding="utf-8").split()[0]
+        as_of = run.recorded("ingest")["as_of"]
+        version = f"{as_of:%Y%m%dT%H%M%S}-{checksum[:12]}"
+        _enter_model(con, run, at, status="refused", model_version=version, checksum=checksum)
+
     with open_lake(run.settings) as lake:
-        lake.write(
-            lambda con: _write_evaluations(con, run, utc_now()),
-            run_id=run.run_id,
-            message="refused challenger",
-        )
+        lake.write(work, run_id=run.run_id, message="refused challenger")
 
 
 def report(run: Run) -> None:
@@ -143,10 +168,8 @@ def write_stages(con: duckdb.DuckDBPyConnection, run: Run) -> None:
     """Enter what the run's stages cost so far in ops.stages, in the place of what was there of it."""
     names = ("stage", "rows_in", "rows_out", "seconds", "peak_rss_bytes", "finished_at")
     con.execute("delete from ops.stages where run_id = ?", [run.run_id])
-    con.executemany(
-        "insert into ops.stages values (?, ?, ?, ?, ?, ?, ?)",
-        [[run.run_id, *(stage[name] for name in names)] for stage in run.stages()],
-    )
+    rows = [{"run_id": run.run_id} | {name: stage[name] for name in names} for stage in run.stages()]
+    insert_rows(con, "ops.stages", rows)
 
 
 def write_page(run: Run, page: str, publication_id: str) -> None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from include.config.domain import Domain, load_domain
 from include.errors import DataError, GateError
+from include.evaluation.gate import check_staleness
 from include.features.spark import build_features as run_spark
 from include.features.training_matrices import load_training
 from include.ingest.ingest import ingest_pending
@@ -19,7 +21,8 @@ from include.interactions.training_data import TrainingData
 from include.lake.catalog import quote
 from include.lake.lake import Lake, open_lake
 from include.nightly import publishing
-from include.nightly.training import evaluate_model, fit_model
+from include.nightly.judge import evaluate_model, refused_as_stale
+from include.nightly.train_model import fit_model
 from include.publish.champion import find_champion
 from include.publish.consumed import consumed_relation
 from include.publish.staged_set import staged_relations, write_staged_set
@@ -182,15 +185,22 @@ def evaluate(run: Run) -> None:
     """Judge the challenger on a global time split before it is trained on everything.
 
     The newest open proposal of tune_models is judged too; one that is not better is left aside.
-    Raises GateError with every figure when it is refused; the figures are kept in the lake either way.
+    A run whose data end before the champion's is stale: refused before anything is fitted. Raises GateError
+    with every figure when it is refused; the figures are kept in the lake either way.
     """
+    as_of = run.recorded("ingest")["as_of"]
     with metered(run, "evaluate") as meter:
         training = read_training(run)
         meter.rows_in = len(training.events)
         with open_lake(run.settings, read_only=True) as lake:
             champion = find_champion(lake)
-            proposals = open_proposals(lake, run.recorded("ingest")["as_of"])
-        judged = evaluate_model(run, training, champion.load() if champion else None, proposals)
+            proposals = open_proposals(lake, as_of)
+        stale = check_staleness(as_of, champion.trained_as_of) if champion else ()
+        judged = (
+            refused_as_stale(stale)
+            if stale
+            else evaluate_model(run, training, champion.load() if champion else None, proposals)
+        )
         meter.values = judged
         meter.rows_out = len(judged["evaluations"])
     for note in judged["notes"]:
@@ -224,7 +234,8 @@ def rank_candidates(run: Run) -> None:
             parity = measure_parity(lake.con, run.domain, staged)
             health = published_rows(lake.con, staged, current, training.user_ids, training.histories)
         meter.rows_in, meter.rows_out = training.n_users, sum(rows.values())
-        meter.values = {"rows": rows, "users": training.n_users, "measured": [*parity, *health]}
+        measured = [asdict(row) for row in (*parity, *health)]
+        meter.values = {"rows": rows, "users": training.n_users, "measured": measured}
 
 
 def audit(run: Run) -> None:
@@ -241,8 +252,9 @@ def audit(run: Run) -> None:
             checked_at=utc_now(),
             docs=run.settings.reports / "data_docs" / "output",
         )
+        health = {f"{row['subject']}_{row['metric']}@{row['k']}": row["value"] for row in ranked["measured"]}
         lists = judge_lists(
-            run.domain, ranked["measured"], _pushed_items(run, lake), run_id=run.run_id, checked_at=utc_now()
+            run.domain, health, _pushed_items(run, lake), run_id=run.run_id, checked_at=utc_now()
         )
         lake.write(lambda con: save_results(con, [report, lists]), run_id=run.run_id, message="output gate")
         meter.rows_in = sum(ranked["rows"].values())

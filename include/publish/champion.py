@@ -15,11 +15,12 @@ from include.recommender.storage import load_recommender
 
 @dataclass(frozen=True)
 class Champion:
-    """published_as_of: cut-off of the newest publication."""
+    """trained_as_of: cutoff of the data it learned from.  published_as_of: of the newest publication."""
 
     model_version: str
     artifact: Path
     checksum: str
+    trained_as_of: datetime
     published_as_of: datetime
 
     def load(self) -> Recommender:
@@ -39,10 +40,10 @@ def find_champion(lake: Lake) -> Champion | None:
         " from serving.publications"
     )[0]
     rows = lake.rows(
-        f"select artifact, checksum from ops.model_versions where {row_by_row('model_version')} = ?",
+        f"select artifact, checksum, as_of from ops.model_versions where {row_by_row('model_version')} = ?",
         [version],
     )
     if not rows:
         return None
-    artifact, checksum = rows[0]
-    return Champion(version, lake.settings.models / artifact, checksum, as_of)
+    artifact, checksum, trained_as_of = rows[0]
+    return Champion(version, lake.settings.models / artifact, checksum, trained_as_of, as_of)

@@ -10,6 +10,7 @@ import duckdb
 
 from include.contracts import TABLES
 from include.errors import GateError
+from include.lake.insert_rows import insert_rows
 from include.quality.check_kinds import Check
 
 
@@ -84,10 +85,9 @@ def save_results(con: duckdb.DuckDBPyConnection, reports: Sequence[GateReport]) 
 
     For use inside ``Lake.write``.
     """
-    table = TABLES["ops.quality_results"]
-    marks = ", ".join("?" for _ in table.columns)
     for report in reports:
         con.execute(
             "delete from ops.quality_results where run_id = ? and suite = ?", [report.run_id, report.suite]
         )
-        con.executemany(f"insert into ops.quality_results values ({marks})", report.rows)
+        names = TABLES["ops.quality_results"].column_names
+        insert_rows(con, "ops.quality_results", [dict(zip(names, row, strict=True)) for row in report.rows])

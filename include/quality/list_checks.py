@@ -5,9 +5,8 @@ In plain SQL and arithmetic, as a suite of its own beside the output gate.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from include.config.domain import PUBLISHED, Domain
 from include.quality.check_kinds import FIGURES, Check, Figure, NoRows
@@ -20,7 +19,7 @@ NAMED = 5  # pushed items that a finding spells out
 
 def judge_lists(
     domain: Domain,
-    health: Sequence[Sequence[Any]],
+    health: Mapping[str, float],
     pushed: Sequence[PushedItem] | None,
     *,
     run_id: str,
@@ -28,12 +27,11 @@ def judge_lists(
 ) -> GateReport:
     """The suite's findings.
 
-    health: rows (subject, metric, k, value, …) of ops.evaluations; a bounded figure that is not among them
-    fails.  pushed: what find_pushed_items found, None where no set is live to compare with.
+    health: figure -> value, as published_coverage@10; a bounded figure that is not among them fails.
+    pushed: what find_pushed_items found, None where no set is live to compare with.
     """
-    figures = {f"{row[0]}_{row[1]}@{row[2]}": float(row[3]) for row in health}
     findings = [
-        _bounded(name, least, most, figures.get(name))
+        _bounded(name, least, most, health.get(name))
         for name, (least, most) in domain.gate.bounds.items()
         if name.startswith(PUBLISHED)
     ]

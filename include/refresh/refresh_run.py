@@ -15,6 +15,7 @@ from datetime import datetime
 from include.config.domain import Domain
 from include.errors import DataError
 from include.lake.catalog import ALIAS, quote
+from include.lake.insert_rows import insert_rows
 from include.lake.lake import Lake, open_lake
 from include.lake.user_search import keep_to_one_thread
 from include.refresh.compact import compact, due_tables
@@ -109,17 +110,17 @@ def _record(lake: Lake, run_id: str, ticks: list[Tick], seconds: float, finished
     """What the run cost, in ops.stages beside the nightlies' stages."""
     # Of this process, in kilobytes; macOS counts bytes.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    row = [
-        run_id,
-        "refresh",
-        sum(tick.rows_in for tick in ticks),
-        sum(tick.rows for tick in ticks),
-        round(seconds, 3),
-        peak,
-        finished_at,
-    ]
+    row = {
+        "run_id": run_id,
+        "stage": "refresh",
+        "rows_in": sum(tick.rows_in for tick in ticks),
+        "rows_out": sum(tick.rows for tick in ticks),
+        "seconds": round(seconds, 3),
+        "peak_rss_bytes": peak,
+        "finished_at": finished_at,
+    }
     lake.write(
-        lambda con: con.execute("insert into ops.stages values (?, ?, ?, ?, ?, ?, ?)", row),
+        lambda con: insert_rows(con, "ops.stages", [row]),
         run_id=run_id,
         message="cost of the run",
     )

@@ -6,14 +6,13 @@ Row: subject, metric, k, value, low, high, users.  Subjects: `published` (the st
 
 from __future__ import annotations
 
-from typing import Any
-
 import duckdb
 import numpy as np
 import pyarrow as pa
 
 from include.evaluation.costs import rule_costs
 from include.evaluation.evaluate import Evaluation
+from include.evaluation.evaluation_row import EvaluationRow
 from include.evaluation.published import K, published_health
 from include.evaluation.segments import segment_intervals
 from include.evaluation.split import Split
@@ -35,7 +34,7 @@ def published_rows(
     recommender: Recommender,
     user_ids: np.ndarray,
     histories: Histories,
-) -> list[list[Any]]:
+) -> list[EvaluationRow]:
     """Figures of every list of the staged set.
 
     staged: relation of its recommendations.  user_ids: str (n_users,), the rows of histories, which is built
@@ -44,29 +43,28 @@ def published_rows(
     items = _staged_lists(con, staged, user_ids, recommender.catalogue.item_ids)
     figures = published_health(items, recommender, histories)
     return [
-        [PUBLISHED, name.partition("@")[0], K, value, None, None, len(items)]
+        EvaluationRow(PUBLISHED, name.partition("@")[0], K, value, None, None, len(items))
         for name, value in figures.items()
     ]
 
 
 def fairness_rows(
     model: Recommender, split: Split, known: Interactions, evaluation: Evaluation, seed: int
-) -> list[list[Any]]:
+) -> list[EvaluationRow]:
     """nDCG@10 of each segment, and what each active rule costs.  evaluation: of the model on the split."""
-    rows: list[list[Any]] = []
+    rows: list[EvaluationRow] = []
     segments = split.train.histories.segments[split.users]
     for name, (found, users) in segment_intervals(
         evaluation, segments, split.train.segment_names, seed
     ).items():
-        rows.append([SEGMENT + name, "ndcg", K, found.mean, found.low, found.high, users])
+        rows.append(EvaluationRow(SEGMENT + name, "ndcg", K, found.mean, found.low, found.high, users))
     for rule, cost in rule_costs(model, split, known, seed).items():
-        subject = WITHOUT + rule
-        paired = cost.cost
-        rows.append([subject, "ndcg_cost", K, paired.mean, paired.low, paired.high, cost.without.n_users])
+        subject, paired, users = WITHOUT + rule, cost.cost, cost.without.n_users
+        rows.append(EvaluationRow(subject, "ndcg_cost", K, paired.mean, paired.low, paired.high, users))
         for metric in TOLD_WITHOUT:
             value = cost.without.figures.get(f"{metric}@{K}")
             if value is not None:
-                rows.append([subject, metric, K, value, None, None, cost.without.n_users])
+                rows.append(EvaluationRow(subject, metric, K, value, None, None, users))
     return rows
 
 

@@ -9,15 +9,16 @@ import numpy as np
 
 from include.config.domain import Domain
 from include.evaluation.bootstrap import bootstrap_interval
+from include.evaluation.evaluation_row import EvaluationRow
+from include.settings import SEED
 
 log = logging.getLogger(__name__)
 SUBJECT = "parity"
 K = 10
-SEED = 42
 
 
-def measure_parity(con: duckdb.DuckDBPyConnection, domain: Domain, staged: str) -> list[list[object]]:
-    """Rows of ops.evaluations without their run: subject, metric, k, value, low, high, users.
+def measure_parity(con: duckdb.DuckDBPyConnection, domain: Domain, staged: str) -> list[EvaluationRow]:
+    """How far apart the two are, over users.
 
     staged: relation of the staged set's recommendations; compared with the live lists that a refresh wrote.
     overlap: share of the K best of one list among the K best of the other. rank_correlation: Spearman's rho
@@ -25,11 +26,13 @@ def measure_parity(con: duckdb.DuckDBPyConnection, domain: Domain, staged: str) 
     live list was refreshed. Logs a warning below evaluation.min_parity_overlap: nothing is refused.
     """
     overlap, correlation = _by_user(con, domain, staged)
-    rows: list[list[object]] = []
+    rows: list[EvaluationRow] = []
     for metric, k, values in (("overlap", K, overlap), ("rank_correlation", domain.list_size, correlation)):
         if len(values):
             found = bootstrap_interval(values, SEED)
-            rows.append([SUBJECT, metric, k, float(values.mean()), found.low, found.high, len(values)])
+            rows.append(
+                EvaluationRow(SUBJECT, metric, k, float(values.mean()), found.low, found.high, len(values))
+            )
     if len(overlap) and overlap.mean() < domain.evaluation.min_parity_overlap:
         log.warning(
             "parity: refreshed and retrained lists of %d users share %.2f of their %d best items; expected"

@@ -20,17 +20,18 @@ from include.errors import DataError
 from include.evaluation.split import Split, time_split
 from include.features.confidence import confidence_of, user_items_sql
 from include.features.training_matrices import load_training
+from include.lake.insert_rows import as_json, insert_rows
 from include.lake.lake import Lake, open_lake
 from include.nightly.contest import instant_of, settings_objects
+from include.nightly.judge import champion_settings
 from include.nightly.publishing import write_stages
 from include.nightly.stages import claim_domain, find_cut_off
-from include.nightly.training import SEED, as_json, champion_settings
 from include.publish.champion import find_champion
 from include.recommender.model_config import model_config
 from include.retrieval.registry import SOURCES
 from include.retrieval.source import SourceUnavailable
 from include.run import Run, metered
-from include.settings import utc_now
+from include.settings import SEED, utc_now
 from include.tuning.compare import Combined, blended_ndcg, combine_settings
 from include.tuning.fit import inner_splits, wanted_sources
 from include.tuning.proposals import OPEN, REFUSED, config_hash
@@ -210,33 +211,29 @@ def _enter_proposal(con: duckdb.DuckDBPyConnection, proposal: Mapping[str, Any])
         "delete from ops.proposals where proposal_id = ? and coalesce(decided_by, run_id) = run_id",
         [proposal["proposal_id"]],
     )
-    values = ", ".join(f"? as {name}" for name in proposal)
-    con.execute(
-        f"insert into ops.proposals by name select * from (select {values}) as made"
-        " where made.proposal_id not in (select proposal_id from ops.proposals)",
-        list(proposal.values()),
-    )
+    if not con.execute(
+        "select 1 from ops.proposals where proposal_id = ?", [proposal["proposal_id"]]
+    ).fetchall():
+        insert_rows(con, "ops.proposals", [proposal])
 
 
 def _enter_trials(
     con: duckdb.DuckDBPyConnection, run: Run, as_of: datetime, found: Mapping[str, Mapping[str, Any]]
 ) -> None:
     con.execute("delete from ops.tuning_trials where run_id = ?", [run.run_id])
-    con.executemany(
-        "insert into ops.tuning_trials values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            [
-                run.run_id,
-                as_of,
-                source,
-                number + 1,
-                as_json(trial["params"]),
-                trial["ndcg"],
-                trial["standard_error"],
-                trial["users"],
-                number == record["chosen"],
-            ]
-            for source, record in found.items()
-            for number, trial in enumerate(record["trials"])
-        ],
-    )
+    rows = [
+        {
+            "run_id": run.run_id,
+            "as_of": as_of,
+            "source": source,
+            "trial": number + 1,
+            "params": as_json(trial["params"]),
+            "ndcg": trial["ndcg"],
+            "standard_error": trial["standard_error"],
+            "users": trial["users"],
+            "is_chosen": number == record["chosen"],
+        }
+        for source, record in found.items()
+        for number, trial in enumerate(record["trials"])
+    ]
+    insert_rows(con, "ops.tuning_trials", rows)

@@ -42,8 +42,6 @@ def test_a_worse_one_is_refused_and_says_by_how_much():
     verdict = judge(evaluation(0.4), evaluation(0.5), GateLimits())
     assert not verdict.is_promoted
     assert "worse: ndcg@10 -0.1000 [" in verdict.reasons[0]
-    with pytest.raises(GateError, match="the champion stays"):
-        verdict.enforce()
 
 
 def test_a_large_loss_is_refused_even_where_the_interval_is_wide():
@@ -54,11 +52,10 @@ def test_a_large_loss_is_refused_even_where_the_interval_is_wide():
     assert not judge(challenger, champion, GateLimits(max_loss=0.01)).is_promoted
 
 
-def test_nan_stale_and_degenerate_are_refused():
+def test_nan_and_degenerate_are_refused():
     good = evaluation(0.5)
     broken = replace(good, figures=good.figures | {"ndcg@10": float("nan")})
     assert "ndcg@10 is nan" in judge(broken, good, GateLimits()).reasons[0]
-    assert "stale" in judge(good, good, GateLimits(), challenger_as_of=1.0, champion_as_of=2.0).reasons[0]
     same = np.tile(np.arange(10), (N_USERS, 1))
     assert "degenerate" in judge(good, good, GateLimits(), challenger_lists=same).reasons[0]
 

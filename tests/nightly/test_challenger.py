@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -66,7 +69,62 @@ def test_a_worse_challenger_is_refused_with_its_figures(champion: Run, tmp_path:
             row[0]
             for row in lake.rows("select distinct subject from ops.evaluations where run_id = 'challenger'")
         }
+        statuses = lake.rows("select status, artifact is null, run_id from ops.model_versions order by all")
     assert {"pipeline", "champion"} <= subjects
+    assert statuses == [("champion", False, "champion"), ("refused", True, "challenger")]
+
+
+def test_an_older_run_is_refused_as_stale_and_the_live_set_stays(champion: Run) -> None:
+    older = replace(champion, run_id="older")
+    cutoff = champion.recorded("ingest")["as_of"] - timedelta(days=1)
+    stages.ingest(older, cutoff.isoformat(), None)
+    for stage in ("build_features", "embed_texts"):
+        run_stage(older, stage)
+    with pytest.raises(GateError, match=f"champion stays: stale: its data end at {cutoff}"):
+        stages.evaluate(older)
+    with open_lake(champion.settings, read_only=True) as lake:
+        assert lake.rows("select run_id from serving.publications") == [("champion",)]
+
+
+def test_a_run_that_a_newer_one_overtook_does_not_publish(champion: Run) -> None:
+    """Judged in time, it reaches the publish after a run with newer data did."""
+    older = replace(champion, run_id="older")
+    cutoff = champion.recorded("ingest")["as_of"] - timedelta(days=1)
+    stages.ingest(older, cutoff.isoformat(), None)
+    for stage in ("build_features", "embed_texts"):
+        run_stage(older, stage)
+    with patch("include.nightly.stages.check_staleness", return_value=()):
+        stages.evaluate(older)
+    for stage in ("train", "rank_candidates"):
+        run_stage(older, stage)
+    with pytest.raises(GateError, match="publish refused, the live set stays: stale"):
+        run_stage(older, "publish")
+    with open_lake(champion.settings, read_only=True) as lake:
+        assert lake.rows("select run_id from serving.publications") == [("champion",)]
+        assert lake.rows("select status, run_id from ops.model_versions") == [("champion", "champion")]
+
+
+def test_the_model_that_a_publish_replaces_is_retired(champion: Run) -> None:
+    later = replace(champion, run_id="later")
+    path = champion.settings.landing / "events" / "later.jsonl"
+    newest = champion.recorded("ingest")["as_of"]
+    rows = [
+        {
+            "user_id": f"u{n:03}",
+            "item_id": f"i{n + 40:03}",
+            "event_type": "rating",
+            "value": 5,
+            "event_at": f"{newest + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}",
+        }
+        for n in range(5)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for stage in STAGES:
+        if stage not in ("gate_input", "audit", "report"):
+            run_stage(later, stage)
+    with open_lake(champion.settings, read_only=True) as lake:
+        statuses = lake.rows("select status, run_id from ops.model_versions order by status")
+    assert statuses == [("champion", "later"), ("retired", "champion")]
 
 
 def test_the_same_recipe_again_is_not_compared_and_passes(champion: Run) -> None:
@@ -75,7 +133,7 @@ def test_the_same_recipe_again_is_not_compared_and_passes(champion: Run) -> None
     judged = again.recorded("evaluate")
     assert judged["refusals"] == []
     assert judged["notes"] == ["the recipe is the champion's: nothing to compare by"]
-    assert "champion" not in {row[0] for row in judged["evaluations"]}
+    assert "champion" not in {row["subject"] for row in judged["evaluations"]}
 
 
 def test_a_limit_of_the_domain_file_refuses(champion: Run, tmp_path: Path) -> None:

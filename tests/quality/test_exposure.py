@@ -109,15 +109,15 @@ def test_growth_of_the_audience_is_no_growth(lake: Lake) -> None:
 
 def test_a_warning_by_default_and_a_refusal_where_the_domain_says(domain: Domain) -> None:
     item = PushedItem("pushed", 3, 9, supporters=5, newcomers=4)
-    report = judge_lists(domain, [], [item], run_id="r", checked_at=AFTER)
+    report = judge_lists(domain, {}, [item], run_id="r", checked_at=AFTER)
     report.raise_for_failures()
     (row,) = report.rows
     assert (row[3], row[4]) == (False, "warning")
     assert row[5] == "pushed shown to 9 instead of 3, 4 of its 5 new takers are new accounts"
     blocking = replace(domain, quality=replace(domain.quality, pushed_items="block"))
     with pytest.raises(GateError, match="4 of its 5 new takers are new accounts"):
-        judge_lists(blocking, [], [item], run_id="r", checked_at=AFTER).raise_for_failures()
-    assert judge_lists(blocking, [], None, run_id="r", checked_at=AFTER).findings[0].is_success
+        judge_lists(blocking, {}, [item], run_id="r", checked_at=AFTER).raise_for_failures()
+    assert judge_lists(blocking, {}, None, run_id="r", checked_at=AFTER).findings[0].is_success
 
 
 def test_limits_of_the_published_set(domain: Domain) -> None:
@@ -128,10 +128,7 @@ def test_limits_of_the_published_set(domain: Domain) -> None:
         "coverage@10": (1.0, None),  # of the judged lists: the evaluation's business
     }
     limited = replace(domain, gate=replace(domain.gate, bounds=bounds))
-    health = [
-        ["published", "coverage", 10, 0.4, None, None, 9],
-        ["published", "gini", 10, 0.8, None, None, 9],
-    ]
+    health = {"published_coverage@10": 0.4, "published_gini@10": 0.8}
     report = judge_lists(limited, health, [], run_id="r", checked_at=AFTER)
     assert {f.check.name: f.is_success for f in report.findings[:-1]} == {
         "published_coverage@10": False,

@@ -49,11 +49,13 @@ def test_shares_and_order_by_hand(lake: Lake, domain: Domain) -> None:
     publish(lake, {"d": list("vwxyz")}, "nightly")
     staged = stage(lake, {"a": list("vwxyz"), "b": list("zyxwv"), "c": list("z1234"), "d": list("12345")})
     overlap, correlation = measure_parity(lake.con, domain, staged)
-    assert overlap[:4] == ["parity", "overlap", 10, pytest.approx((1 + 1 + 0.2) / 3)]
-    assert overlap[6] == 3
+    assert (overlap.subject, overlap.metric, overlap.k) == ("parity", "overlap", 10)
+    assert overlap.value == pytest.approx((1 + 1 + 0.2) / 3)
+    assert overlap.users == 3
     # c shares too little for an order.
-    assert correlation[:4] == ["parity", "rank_correlation", 5, pytest.approx(0.0)]
-    assert correlation[6] == 2
+    assert (correlation.metric, correlation.k) == ("rank_correlation", 5)
+    assert correlation.value == pytest.approx(0.0)
+    assert correlation.users == 2
 
 
 def test_nothing_refreshed_gives_no_row(lake: Lake, domain: Domain) -> None:
@@ -69,6 +71,6 @@ def test_a_low_overlap_is_told_and_only_as_many_users_are_asked_as_the_domain_sa
     few = replace(domain, evaluation=replace(domain.evaluation, parity_users=4))
     with caplog.at_level(logging.WARNING):
         rows = measure_parity(lake.con, few, stage(lake, lists))
-        assert [row[6] for row in rows] == [4, 4] and not caplog.records
+        assert [row.users for row in rows] == [4, 4] and not caplog.records
         measure_parity(lake.con, few, stage(lake, {user: list("12345") for user in lists}))
     assert "min_parity_overlap" in caplog.text

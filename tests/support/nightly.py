@@ -21,11 +21,11 @@ from include.features.confidence import confidence_of, user_items_sql
 from include.lake.catalog import quote
 from include.lake.lake import Lake, open_lake
 from include.nightly import publishing, stages
-from include.nightly.training import SEED, judged_model
+from include.nightly.judge import judged_model
 from include.recommender.model_config import model_config
 from include.recommender.storage import save_recommender
 from include.run import Run, metered
-from include.settings import Settings
+from include.settings import SEED, Settings
 from include.texts.template import item_texts, text_hash
 from include.texts.text_model import find_text_model
 from include.tuning.fit import fit_recommender

@@ -13,17 +13,19 @@ from include.config.domain import load_domain
 from include.errors import DataError
 from include.evaluation.gate import check_leakage
 from include.evaluation.split import time_split
+from include.lake.insert_rows import as_json
 from include.lake.lake import Lake, open_lake
-from include.nightly import publishing, stages, tuning
+from include.nightly import publishing, stages
 from include.nightly.contest import instant_of
-from include.nightly.training import SEED, as_json, champion_settings, judged_model
+from include.nightly.judge import champion_settings, judged_model
 from include.recommender.model_config import model_config
 from include.recommender.storage import load_recommender, save_recommender
 from include.reporting.report_page import render_page
 from include.retrieval.item_to_item import ItemToItemParams
 from include.retrieval.popular import PopularParams
 from include.run import Run
-from include.settings import load_settings
+from include.settings import SEED, load_settings
+from include.tune_models import tuning_stages as tuning
 from include.tuning.compare import Combined
 from include.tuning.fit import fit_recommender
 from tests.support.nightly import land

@@ -14,14 +14,14 @@ from include.config.domain import load_domain
 from include.evaluation.split import time_split
 from include.lake.lake import Lake, open_lake
 from include.nightly.contest import instant_of
-from include.nightly.training import SEED, champion_settings, evaluate_model, judged_model
+from include.nightly.judge import champion_settings, evaluate_model, judged_model
 from include.recommender.model import Recommender
 from include.recommender.model_config import model_config
 from include.recommender.storage import load_recommender
 from include.retrieval.als import AlsParams
 from include.retrieval.popular import PopularParams
 from include.run import Run
-from include.settings import Settings, load_settings
+from include.settings import SEED, Settings, load_settings
 from include.tuning.fit import fit_recommender
 from include.tuning.proposals import Decision, Proposal, close_proposals, config_hash, open_proposals
 from tests.support.taste import tasteful_training
@@ -74,7 +74,11 @@ def champion_of(run: Run, factors: int) -> Recommender:
 
 
 def figure(judged: dict[str, Any], subject: str) -> float:
-    (value,) = (row[3] for row in judged["evaluations"] if row[:3] == [subject, "ndcg", 10])
+    (value,) = (
+        row["value"]
+        for row in judged["evaluations"]
+        if (row["subject"], row["metric"], row["k"]) == (subject, "ndcg", 10)
+    )
     return value
 
 
@@ -103,7 +107,7 @@ def test_a_worse_proposal_is_refused_and_the_night_goes_on_as_without(night: Run
         "the recipe is the champion's: nothing to compare by",
         f"proposal p1 refused: {decision['note']}",
     ]
-    rows = [row for row in judged["evaluations"] if row[0] != "proposal"]
+    rows = [row for row in judged["evaluations"] if row["subject"] != "proposal"]
     assert rows == without["evaluations"]
     assert figure(judged, "proposal") - figure(judged, "pipeline") == pytest.approx(decision["difference"])
 
@@ -175,7 +179,7 @@ def test_a_changed_domain_file_searches_for_itself(night: Run) -> None:
         changed, training(), old, [proposed(changed, "new", GOOD), proposed(night, "old", GOOD)]
     )
     assert [(one["proposal_id"], one["status"]) for one in judged["proposals"]] == [("old", "outdated")]
-    assert "proposal" not in {row[0] for row in judged["evaluations"]}
+    assert "proposal" not in {row["subject"] for row in judged["evaluations"]}
 
 
 def test_a_first_nightly_searches_for_itself(night: Run) -> None:

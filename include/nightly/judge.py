@@ -1,17 +1,14 @@
-"""Judge and fit the model of a nightly; returns what the run records of it.
+"""Judge the model of a nightly; returns what the run records of it.
 
 The challenger is what the domain file asks for now. Where the file has not changed, it has the champion's
 settings, or those of a proposal by tune_models if they do better; where it has, or on the first nightly, it
 has those of a search of its own. It is judged before anything is trained on all of the data, so that a
-refused one costs no more. Its settings, weights and ranker are then kept while its sources learn from all of
-the data: what was judged is what is published.
+refused one costs no more (include/nightly/train_model.py).
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,9 +17,9 @@ from typing import Any
 from include.config.domain import Domain
 from include.evaluation.bootstrap import bootstrap_interval
 from include.evaluation.evaluate import Evaluation
+from include.evaluation.evaluation_row import EvaluationRow
 from include.evaluation.gate import GateLimits, Verdict, check_leakage, judge
 from include.evaluation.split import time_split
-from include.installation import REPO
 from include.interactions.training_data import TrainingData
 from include.nightly.contest import (
     describe,
@@ -36,17 +33,15 @@ from include.nightly.contest import (
 )
 from include.recommender.model import Recommender
 from include.recommender.model_config import ModelConfig, model_config
-from include.recommender.storage import checksum_path, load_recommender, save_recommender
+from include.recommender.storage import save_recommender
 from include.reporting.list_health import fairness_rows
 from include.retrieval.registry import FALLBACK
 from include.run import Run
+from include.settings import SEED
 from include.tuning.fit import fit_recommender
 from include.tuning.proposals import TAKEN, Decision, Proposal
-from include.tuning.refit import refit_recommender
 
 log = logging.getLogger(__name__)
-# One seed for all: the same rows give the same lists.
-SEED = 42
 
 
 def evaluate_model(
@@ -55,9 +50,9 @@ def evaluate_model(
     """Train on what lies before a global time split, tuned inside it, and judge by what lies after.
 
     champion: the published model. proposals: those that wait, the newest first; one that does not win leaves
-    the night to the champion's settings. Returns the rows of ops.evaluations without their run (subject,
-    metric, k, value, low, high, users), the gate's refusals and what became of proposals; the model is kept
-    beside the run's records. A window with nobody to judge by gives no rows and says so in ``notes``.
+    the night to the champion's settings. Returns the rows of ops.evaluations without their run, the
+    gate's refusals and what became of proposals; the model is kept beside the run's records. A window with
+    nobody to judge by gives no rows and says so in ``notes``.
     """
     config = model_config(run.domain)
     limits = run.domain.evaluation
@@ -76,7 +71,7 @@ def evaluate_model(
         return fit_recommender(split.train, asked, SEED, log.info, params=settings_objects(settings))
 
     challenger = enter(fitted(config, settled), split)
-    rows: list[list[Any]] = []
+    rows: list[EvaluationRow] = []
     rival = None
     if champion and settled is None:
         rival = enter(fitted(champion.config, champion_settings(champion)), split)
@@ -113,35 +108,9 @@ def evaluate_model(
     return _judged(rows, split.cutoff, refusals, notes, decisions)
 
 
-def fit_model(run: Run, training: TrainingData) -> dict[str, Any]:
-    """Fit the judged recipe on all of the data, save and name the model.
-
-    The name holds the content's checksum: same data, same name.
-    """
-    judged = load_recommender(judged_model(run))
-    recommender = refit_recommender(judged, training, SEED, log.info)
-    partial = run.settings.models / f".{run.folder.name}.npz"
-    checksum = save_recommender(recommender, partial)
-    version = f"{run.recorded('ingest')['as_of']:%Y%m%dT%H%M%S}-{checksum[:12]}"
-    artifact = run.settings.models / f"{version}.npz"
-    checksum_path(partial).unlink()
-    partial.replace(artifact)
-    checksum_path(artifact).write_text(f"{checksum}  {artifact.name}\n", encoding="utf-8")
-    report = recommender.report
-    return {
-        "model_version": version,
-        "artifact": artifact.name,
-        "checksum": checksum,
-        "parameters": {
-            "sources": report.params,
-            "weights": recommender.weights,
-            "reach": recommender.reach,
-            "seed": SEED,
-        },
-        "metrics": report.validation,
-        "left_out": report.left_out,
-        "git_revision": git_revision(),
-    }
+def refused_as_stale(reasons: tuple[str, ...]) -> dict[str, Any]:
+    """What a run records that is refused before anything is fitted."""
+    return _judged([], None, reasons, (), [])
 
 
 def judged_model(run: Run) -> Path:
@@ -158,14 +127,14 @@ def gate_limits(domain: Domain) -> GateLimits:
     return GateLimits(max_loss=domain.gate.max_loss, bounds=domain.gate.bounds)
 
 
-def _rows(subject: str, evaluation: Evaluation) -> list[list[Any]]:
+def _rows(subject: str, evaluation: Evaluation) -> list[EvaluationRow]:
     rows = []
     for name, value in evaluation.figures.items():
         metric, _, k = name.partition("@")
         by_user = evaluation.by_user.get(name)
         interval = None if by_user is None else bootstrap_interval(by_user, SEED)
         low, high = (interval.low, interval.high) if interval else (None, None)
-        rows.append([subject, metric, int(k), value, low, high, evaluation.n_users])
+        rows.append(EvaluationRow(subject, metric, int(k), value, low, high, evaluation.n_users))
     return rows
 
 
@@ -179,28 +148,16 @@ def _notes(verdict: Verdict, *, is_settled: bool, decisions: Sequence[Decision])
 
 
 def _judged(
-    rows: list[list[Any]],
+    rows: list[EvaluationRow],
     cutoff: float | None,
     refusals: tuple[str, ...],
     notes: tuple[str, ...],
     decisions: Sequence[Decision],
 ) -> dict[str, Any]:
     return {
-        "evaluations": rows,
+        "evaluations": [asdict(row) for row in rows],
         "split_at": None if cutoff is None else instant_of(cutoff),
         "refusals": list(refusals),
         "notes": list(notes),
         "proposals": [asdict(decision) for decision in decisions],
     }
-
-
-def git_revision() -> str:
-    """Of the code that runs; 'unknown' outside a checkout."""
-    done = subprocess.run(
-        ["git", "-C", str(REPO), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip() or "unknown"
-
-
-def as_json(value: object) -> str:
-    return json.dumps(value, sort_keys=True, default=str)

@@ -1,0 +1,60 @@
+"""Fit the judged model of a nightly on all of its data.
+
+Settings, weights and ranker stay as they were judged while the sources learn from all of the data: what was
+judged is what is published.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+from typing import Any
+
+from include.installation import REPO
+from include.interactions.training_data import TrainingData
+from include.nightly.judge import judged_model
+from include.recommender.storage import checksum_path, load_recommender, save_recommender
+from include.run import Run
+from include.settings import SEED
+from include.tuning.refit import refit_recommender
+
+log = logging.getLogger(__name__)
+
+
+def fit_model(run: Run, training: TrainingData) -> dict[str, Any]:
+    """Fit the judged recipe on all of the data, save and name the model.
+
+    The name holds the content's checksum: same data, same name.
+    """
+    judged = load_recommender(judged_model(run))
+    recommender = refit_recommender(judged, training, SEED, log.info)
+    partial = run.settings.models / f".{run.folder.name}.npz"
+    checksum = save_recommender(recommender, partial)
+    version = f"{run.recorded('ingest')['as_of']:%Y%m%dT%H%M%S}-{checksum[:12]}"
+    artifact = run.settings.models / f"{version}.npz"
+    checksum_path(partial).unlink()
+    partial.replace(artifact)
+    checksum_path(artifact).write_text(f"{checksum}  {artifact.name}\n", encoding="utf-8")
+    report = recommender.report
+    return {
+        "model_version": version,
+        "artifact": artifact.name,
+        "checksum": checksum,
+        "parameters": {
+            "sources": report.params,
+            "weights": recommender.weights,
+            "reach": recommender.reach,
+            "seed": SEED,
+        },
+        "metrics": report.validation,
+        "left_out": report.left_out,
+        "git_revision": git_revision(),
+    }
+
+
+def git_revision() -> str:
+    """Of the code that runs; 'unknown' outside a checkout."""
+    done = subprocess.run(
+        ["git", "-C", str(REPO), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or "unknown"
