@@ -12,7 +12,8 @@ from include.errors import ConfigError
 class Keys:
     """A mapping of the domain file, read key by key.
 
-    Each getter raises ConfigError with the dotted key, its value and what was expected.
+    Each getter raises ConfigError with the dotted key, its value and what was expected. A default stands for
+    a key that is missing; one that is there without a value is an error, not a silent default.
     ``done`` raises on a key that nobody asked for, with the nearest known one.
     """
 
@@ -27,7 +28,7 @@ class Keys:
         self._asked: list[str] = []
 
     def __contains__(self, key: str) -> bool:
-        return self._data.get(key) is not None
+        return key in self._data
 
     def name(self, key: object) -> str:
         return f"{self.path}.{key}" if self.path else str(key)
@@ -38,6 +39,10 @@ class Keys:
     def get(self, key: str) -> Any:
         self._asked.append(key)
         return self._data.get(key)
+
+    def is_null(self, key: str) -> bool:
+        """Whether the key is there, with null as its value."""
+        return key in self and self._data[key] is None
 
     def section(self, key: str) -> Keys:
         return Keys(self.get(key), self.name(key), self.where)
@@ -62,7 +67,7 @@ class Keys:
 
     def text(self, key: str, default: str | None = None) -> str:
         value = self.get(key)
-        if value is None and default is not None:
+        if key not in self and default is not None:
             return default
         if not isinstance(value, str | int | float) or isinstance(value, bool) or not str(value).strip():
             raise self.fail(key, "a text")
@@ -70,7 +75,7 @@ class Keys:
 
     def texts(self, key: str, default: Iterable[str] = ()) -> tuple[str, ...]:
         value = self.get(key)
-        if value is None:
+        if key not in self:
             return tuple(default)
         if not isinstance(value, list) or not all(isinstance(entry, str | int) for entry in value):
             raise self.fail(key, "a list of texts")
@@ -79,7 +84,7 @@ class Keys:
     def choice(self, key: str, options: Iterable[str], default: str | None = None) -> str:
         options = tuple(options)
         value = self.get(key)
-        if value is None and default is not None:
+        if key not in self and default is not None:
             return default
         if value not in options:
             raise self.fail(key, "one of " + ", ".join(options))
@@ -89,7 +94,7 @@ class Keys:
         self, key: str, default: float | None = None, *, least: float | None = None, most: float | None = None
     ) -> float:
         value = self.get(key)
-        if value is None and default is not None:
+        if key not in self and default is not None:
             return default
         bounds = _bounds(least, most)
         if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
@@ -102,7 +107,7 @@ class Keys:
         self, key: str, default: int | None = None, *, least: int | None = None, most: int | None = None
     ) -> int:
         value = self.get(key)
-        if value is None and default is not None:
+        if key not in self and default is not None:
             return default
         bounds = _bounds(least, most)
         if isinstance(value, bool) or not isinstance(value, int):

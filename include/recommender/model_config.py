@@ -102,12 +102,17 @@ def model_config_from_mapping(mapping: Mapping[str, Any], where: str = "") -> Mo
 def _params(retrieval: Keys, name: str) -> Any:
     """The source's params dataclass with the given fields replaced."""
     params_type = SOURCES[name][1]
+    if retrieval.is_null(name):
+        raise retrieval.fail(name, "a mapping of its settings; leave the key out to have them searched")
     section = retrieval.section(name)
     default = params_type()
     given: dict[str, Any] = {}
     for entry in fields(params_type):
         current = getattr(default, entry.name)
-        if entry.name not in section:
+        if section.is_null(entry.name) and "None" in str(entry.type):
+            section.get(entry.name)
+            given[entry.name] = None  # no decay, as the params class says
+        elif entry.name not in section:
             section.get(entry.name)
         elif isinstance(current, str):
             given[entry.name] = section.choice(entry.name, ("bm25", "cosine"))

@@ -80,7 +80,7 @@ def test_shop_folder_that_is_not_there_is_no_empty_day(shop: Path, tmp_path: Pat
 def test_movies_reads_the_contract_as_it_is() -> None:
     domain = load_domain(DOMAINS / "movies.yaml")
     assert domain.events.types["rating"].weight is None
-    assert domain.consumed == "exclude"
+    assert domain.consumed.mode == "exclude"
     assert all(source.path is None and not source.columns for source in domain.sources.values())
 
 
@@ -117,3 +117,14 @@ def test_mapping_that_fails_is_named_and_takes_nothing_in(
                 lake, load_domain(settings.config), settings, run_id="r", ingested_at=datetime(2024, 6, 1)
             )
         assert lake.value("select count(*) from ops.ingests") == 0
+
+
+@pytest.mark.parametrize(
+    "line", ["list_size:", "clock: null", "evaluation: {max_users: }", "events: {types: {view: {weight: }}}"]
+)
+def test_a_key_without_a_value_is_no_default(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "empty.yaml"
+    path.write_text(("" if line.startswith("events") else "events: {types: {view: {weight: 1}}}\n") + line)
+    path.write_text("domain: empty\n" + path.read_text() + "\n")
+    with pytest.raises(ConfigError, match=r"empty\.yaml"):
+        load_domain(path)

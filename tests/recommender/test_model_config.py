@@ -3,6 +3,7 @@ import pytest
 from include.config.consumed import Consumed
 from include.errors import ConfigError
 from include.recommender.model_config import ModelConfig, model_config_from_mapping
+from include.retrieval.popular import PopularParams
 
 
 def test_nothing_given_is_the_default():
@@ -40,12 +41,23 @@ def test_keys_map_onto_fields():
         ({"ranking": {"method": "best"}}, "ranking.method"),
         ({"consumed": "sometimes"}, "consumed"),
         ({"diversity": {"strength": 2}}, "diversity.strength"),
+        ({"diversity": {"strength": None}}, "diversity.strength"),
+        ({"retrieval": {"sources": None}}, "retrieval.sources"),
+        ({"retrieval": {"als": None}}, "retrieval.als"),
+        ({"retrieval": {"als": {"factors": None}}}, "retrieval.als.factors"),
+        ({"ranking": {"method": None}}, "ranking.method"),
     ],
 )
 def test_a_wrong_key_is_named(mapping, key):
     with pytest.raises(ConfigError) as error:
         model_config_from_mapping(mapping)
     assert error.value.key == key
+
+
+def test_no_half_life_is_a_setting_and_not_the_default():
+    config = model_config_from_mapping({"retrieval": {"popular": {"half_life_days": None}}})
+    assert PopularParams().half_life_days == 30
+    assert config.params["popular"] == PopularParams(half_life_days=None)
 
 
 def test_after_is_read_from_text_too():
