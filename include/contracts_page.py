@@ -1,4 +1,4 @@
-"""The lake part of docs/contracts.md, written from include/contracts.py.
+"""What docs/contracts.md says of the lake and of quarantine, written from the code.
 
 ``python -m include.contracts_page`` rewrites it in place.
 """
@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from include.contracts import TABLES, VIEWS, Table, View
 from include.installation import REPO
+from include.landing.quarantine_reasons import REASONS
 
 PAGE = REPO / "docs" / "contracts.md"
+BEGIN_REASONS, END_REASONS = "<!-- reasons -->", "<!-- end of reasons -->"
 BEGIN = "<!-- written by python -m include.contracts_page from include/contracts.py -->"
 
 
@@ -17,8 +19,17 @@ def render_tables() -> str:
     return "\n".join(_render(table) for table in (*TABLES.values(), *VIEWS.values()))
 
 
-def with_tables(page: str) -> str:
-    """The page with everything after the marker written anew."""
+def render_reasons() -> str:
+    """Markdown of every reason for which a row is quarantined."""
+    rows = [f"| `{reason}` | {when} |" for reason, when in REASONS.items()]
+    return "\n".join(["| reason | when |", "|---|---|", *rows]) + "\n"
+
+
+def written_anew(page: str) -> str:
+    """The page with its reasons, and everything after the last marker, as the code has them."""
+    head, _, rest = page.partition(BEGIN_REASONS)
+    _, end, middle = rest.partition(END_REASONS)
+    page = head + BEGIN_REASONS + "\n" + render_reasons() + end + middle
     head, marker, _ = page.partition(BEGIN)
     return head + marker + "\n\n" + render_tables()
 
@@ -35,4 +46,4 @@ def _render(table: Table) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(written_anew(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

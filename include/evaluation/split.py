@@ -41,17 +41,16 @@ def time_split(
     *,
     max_users: int | None = None,
     seed: int = 0,
-    is_warm_only: bool = True,
 ) -> Split:
     """One instant for everyone: the newest holdout_share of events judges what is learned from the rest.
 
     A split per user would let the model see other users' futures (Ji et al. 2023), so there is none here.
-    is_warm_only: judge only users with a history before the cut-off; others get the same popular list.
+    Only users with a history before the cutoff judge; others get the same popular list.
     The judged set may be empty (all timestamps equal, nobody came back): callers must look at len(users).
     """
     times = np.sort(training.events.event_at)
     if not len(times):
-        return judged_split(training, training.events, consumed, np.nan, max_users, seed, is_warm_only)
+        return judged_split(training, training.events, consumed, np.nan, max_users, seed)
     position = min(int(np.floor((1 - holdout_share) * len(times))), len(times) - 1)
     cutoff = float(times[position])
     # Strictly before: events of one instant are never on both sides.
@@ -59,7 +58,7 @@ def time_split(
     as_of = float(times[np.searchsorted(times, cutoff) - 1]) if before.any() else cutoff
     train = training.with_events(training.events.where(before), as_of)
     after = training.events.where(~before)
-    return judged_split(train, after, consumed, cutoff, max_users, seed, is_warm_only)
+    return judged_split(train, after, consumed, cutoff, max_users, seed)
 
 
 def random_split(
@@ -86,14 +85,12 @@ def judged_split(
     cutoff: float,
     max_users: int | None = None,
     seed: int = 0,
-    is_warm_only: bool = True,
 ) -> Split:
     """A Split from a train side and the events that judge it."""
     n_items = train.n_items
     taken = test.where(test.weight > 0)
     users = np.unique(taken.user_idx)
-    if is_warm_only:
-        users = users[train.histories.lengths()[users] > 0]
+    users = users[train.histories.lengths()[users] > 0]
     pairs = (np.ones(len(taken), dtype=np.float32), (taken.user_idx, taken.item_idx))
     relevant = sp.csr_matrix(pairs, (train.n_users, n_items))[users]
     allowed = allowed_items(train.histories.rows(users), train.catalogue.is_available, consumed)

@@ -1,30 +1,31 @@
-"""Why a row is quarantined: every reason, once. docs/contracts.md explains them.
+"""Why a row is quarantined: every reason, in the order in which they are looked for.
 
 A reason in ``raw.quarantine`` is one of these words, for some followed by ``: `` and a detail. The reject
-rules of a domain file add words of their own.
+rules of a domain file add words of their own. docs/contracts.md gets its table from here.
 """
 
 from __future__ import annotations
 
-WHOLE_FILE = {
-    "unreadable": "the file as a whole: torn gzip, broken Parquet footer, no usable header, UTF-16",
+REASONS = {
+    "unreadable": "the file as a whole: torn or wrong gzip, gzip without `.gz`, broken Parquet, UTF-16,"
+    " a header with a name twice",
     "missing_columns": "the file as a whole: it lacks columns that the mapping reads",
-    "gap": "a Kafka partition: messages were gone before they were read, or the topic was made anew",
     "refused": "the file as a whole: its name was ingested before with other content",
-}
-ROW = {
+    "gap": "a Kafka partition: messages were gone before they were read, or the topic was made anew",
     "torn_row": "a CSV row with an open quote, too few or too many columns",
     "line_too_long": "a line of more than 2,000,000 bytes",
-    "invalid_json": "a line that is no JSON object",
+    "invalid_utf8": "bytes that are no UTF-8; the rest of the file is taken in",
+    "nul_byte": "a NUL character; the rest of the file is taken in",
     "tombstone": "a Kafka message without a value",
-    "invalid_utf8": "bytes that are no UTF-8",
-    "nul_byte": "a NUL character",
-    "missing_<field>": "a required field is not there, empty, blank, or a word as NULL, NaN, none",
-    "id_too_long": "an id, type, session or variant of more than 512 characters",
-    "field_too_long": "another field of more than 1,000,000 characters",
-    "unknown_event_type": "a type that the domain file does not list",
-    "bad_<field>": "a time that is neither ISO-8601 nor an epoch, a number that is none or beyond ±1e9, "
-    "JSON that is none",
-    "before_earliest": "an event before the domain's events.earliest",
-    "future": "an event or update more than events.max_future_minutes after its ingestion",
+    "invalid_json": "a line that is no JSON object",
+    "missing_<field>": "a required field is not there, empty, blank, or for ids a word that means null",
+    "id_too_long": "more than 512 characters in an id, type, session or variant",
+    "field_too_long": "more than 1,000,000 characters in another field",
+    "unknown_event_type": "a type that the domain file does not list: add it there, and replay",
+    "bad_<field>": "a time that is none, a number that is none, infinite, NaN or beyond ±10⁹, JSON that"
+    " is none",
+    "before_earliest": "an event before `events.earliest` (1990): epoch 0, or seconds divided by 1000",
+    "future": "an event, or an item's `updated_at`, more than `events.max_future_minutes` (5) after its"
+    " ingestion",
+    "missing_value": "the type's weight is `value` and there is none",
 }

@@ -42,10 +42,6 @@ class GateReport:
         return tuple(f for f in self.findings if not f.is_success and f.check.severity == "critical")
 
     @property
-    def warnings(self) -> tuple[Finding, ...]:
-        return tuple(f for f in self.findings if not f.is_success and f.check.severity == "warning")
-
-    @property
     def rows(self) -> list[tuple[object, ...]]:
         """Rows of ops.quality_results."""
         return [

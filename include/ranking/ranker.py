@@ -82,12 +82,6 @@ class Ranker:
         booster = lightgbm.Booster(model_str=arrays["trees"].tobytes().decode())
         return cls(booster, tuple(booster.feature_name()), float(arrays["share"]))
 
-    def importance(self) -> dict[str, float]:
-        """Feature name -> share of the total gain, largest first."""
-        gain = self.booster.feature_importance("gain")
-        order = np.argsort(-gain, kind="stable")
-        return {self.names[at]: float(gain[at] / max(gain.sum(), 1e-12)) for at in order}
-
 
 def _standardised(values: np.ndarray, is_real: np.ndarray) -> np.ndarray:
     count = np.maximum(is_real.sum(axis=1, keepdims=True), 1)

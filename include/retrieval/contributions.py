@@ -27,10 +27,6 @@ class Contributions:
     item: np.ndarray
     value: np.ndarray
 
-    def totals(self, n_pairs: int) -> np.ndarray:
-        """float64 (n_pairs,): the sum of each pair's parts."""
-        return np.bincount(self.pair, weights=self.value, minlength=n_pairs)
-
     def strongest(self, n_pairs: int) -> np.ndarray:
         """int32 (n_pairs,): the history item that adds most, NO_ITEM where none adds anything; ties go to the
         one that comes first."""
@@ -62,13 +58,6 @@ class DenseContributions:
     """As Contributions, where every item of a history adds something: told apart by user, not by part."""
 
     users: tuple[UserParts, ...]
-
-    def totals(self, n_pairs: int) -> np.ndarray:
-        """float64 (n_pairs,): the sum of each pair's parts."""
-        found = np.zeros(n_pairs)
-        for user in self.users:
-            found[user.pairs] = user.value.sum(axis=1, dtype=np.float64)
-        return found
 
     def strongest(self, n_pairs: int) -> np.ndarray:
         """As Contributions.strongest."""

@@ -10,12 +10,13 @@ from typing import Any
 import duckdb
 import pytest
 
-from include.dbt_build import PROJECT, dbt_environment, dbt_writes, run_dbt
+from include.dbt_build import PROJECT, dbt_environment, dbt_writes
 from include.errors import DataError, LakeError
 from include.lake.lake import Lake, open_lake
 from include.lake.lock import writer_lock
 from include.settings import Settings, load_settings
 from tests.quality import seeds
+from tests.support.dbt import run_dbt
 
 pytestmark = pytest.mark.slow
 

@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from include.interactions.catalogue import NO_ITEM
 from include.interactions.histories import histories_from_pairs
 from include.retrieval.contributions import Contributions, matrix_contributions
+from tests.support.contributions import totals
 
 
 def test_the_strongest_is_the_largest_positive_part_and_the_first_of_equals():
@@ -17,7 +18,7 @@ def test_the_strongest_is_the_largest_positive_part_and_the_first_of_equals():
         value=np.array([0.1, 0.5, 0.2, -1.0, 0.0, 0.3, 0.3], dtype=np.float32),
     )
     assert parts.strongest(5).tolist() == [8, NO_ITEM, NO_ITEM, 1, NO_ITEM]
-    np.testing.assert_allclose(parts.totals(5), [0.8, -1.0, 0, 0.6, 0], atol=1e-6)
+    np.testing.assert_allclose(totals(parts, 5), [0.8, -1.0, 0, 0.6, 0], atol=1e-6)
 
 
 def test_a_sparse_matrix_gives_the_parts_of_the_dense_one():
@@ -30,6 +31,6 @@ def test_a_sparse_matrix_gives_the_parts_of_the_dense_one():
     rows, items = np.array([0, 0, 2, 4, 4]), np.array([1, 5, 5, 0, 7])
     by_row = matrix_contributions(histories, weights, dense, rows, items)
     by_column = matrix_contributions(histories, weights, sp.csc_matrix(dense), rows, items)
-    np.testing.assert_allclose(by_row.totals(5), by_column.totals(5), rtol=1e-5)
+    np.testing.assert_allclose(totals(by_row, 5), totals(by_column, 5), rtol=1e-5)
     np.testing.assert_array_equal(by_row.strongest(5), by_column.strongest(5))
     assert (by_row.strongest(5) >= 0).any()

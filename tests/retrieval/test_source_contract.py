@@ -12,6 +12,7 @@ from include.interactions.interactions import SECONDS_PER_DAY, make_interactions
 from include.interactions.training_data import TrainingData, make_training_data
 from include.retrieval.registry import SOURCES
 from include.retrieval.source import SourceUnavailable
+from tests.support.contributions import totals
 
 N_USERS, N_ITEMS = 30, 12
 
@@ -91,7 +92,7 @@ def test_contributions_add_up_to_the_score(fitted, world):
     for row, item in zip(rows, strongest, strict=True):
         assert item == NO_ITEM or item in world.histories.weights[row].indices
     scores = fitted.score(world.histories)[rows, items]
-    np.testing.assert_allclose(parts.totals(len(rows)), scores, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(totals(parts, len(rows)), scores, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", list(SOURCES))
