@@ -1,6 +1,6 @@
 # Nightjar. `make help` lists the targets; every one sets up first what it needs (bin/setup: 0.2 s once done).
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test airflow nightly refresh tune live sql bench bench-quality lint clean-demo
+.PHONY: help setup demo airflow nightly refresh tune live sql bench bench-quality test test-quick lint format clean-demo
 
 RUN := .venv/bin/python -m bin.env
 PYTHON := $(RUN) python
@@ -44,11 +44,19 @@ bench-quality: setup ## the public benchmark on MovieLens-100K beside published 
 test: setup ## every test; a part of them: PYTEST_ADDOPTS="-k lake -x"
 	@$(PYTHON) -m pytest
 
-lint: setup ## ruff, mypy, and sqlfluff on the dbt project
+test-quick: setup ## the tests that need no Spark, Airflow, server or whole nightly
+	@$(PYTHON) -m pytest -m "not (slow or spark or e2e or faults or server)"
+
+lint: setup ## ruff, mypy, the order of packages, and sqlfluff on the dbt project
 	@$(RUN) ruff check .
+	@$(RUN) ruff format --check --quiet .
 	@$(RUN) mypy
 	@$(RUN) lint-imports --no-logo
 	@if [ -d dbt_project/models ]; then $(RUN) sqlfluff lint --disable-progress-bar dbt_project/models; fi
+
+format: setup ## put every Python file into its one form
+	@$(RUN) ruff check --fix --quiet .
+	@$(RUN) ruff format --quiet .
 
 clean-demo: ## remove everything that runs have written (NIGHTJAR_HOME)
 	@$(PYTHON) -m bin.clean_home

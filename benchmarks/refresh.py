@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from datetime import timedelta
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from benchmarks.synthetic import ITEMS, USERS, SyntheticLake, item_id, make_synthetic, user_id
@@ -136,7 +137,7 @@ def publications(lake: Lake) -> int:
     return int(lake.value("select count(*) from serving.publications"))
 
 
-def _tick_until(made: SyntheticLake, stop) -> None:
+def _tick_until(made: SyntheticLake, stop: Event) -> None:
     """Refreshes as the DAG runs them, merging of files included."""
     yield_to_readers()
     rng = random.Random(3)

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -152,15 +154,16 @@ def _copy_users(settings: Settings, copies: int) -> None:
         values = ", ".join(
             f"{name} || '-' || copy" if name in ("user_id", "event_id") else name for name in columns
         )
+        sql = (
+            f"insert into {table} select {values} from {table}"
+            f" cross join range(1, {copies}) as copies(copy) order by {order}"
+        )
         with open_lake(settings) as lake:
-            lake.write(
-                lambda con, table=table, values=values, order=order: con.execute(
-                    f"insert into {table} select {values} from {table}"
-                    f" cross join range(1, {copies}) as copies(copy) order by {order}"
-                ),
-                run_id="synthetic",
-                message=f"copies of {table}",
-            )
+            lake.write(partial(_execute, sql), run_id="synthetic", message=f"copies of {table}")
+
+
+def _execute(sql: str, con: duckdb.DuckDBPyConnection) -> None:
+    con.execute(sql)
 
 
 def main() -> None:

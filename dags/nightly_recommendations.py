@@ -6,8 +6,9 @@ ranking → audit → **publish in one commit** → dbt marts → report.
 
 * Nothing that readers see changes before `publish`; a run that fails anywhere leaves the live set as it was.
 * Rerun or clear any task at any time: each does the same work again for the same `as_of`.
-* Params: `as_of` is the cut-off (default: the newest event, or the interval's end where the domain's clock is
+* Params: `as_of` is the cutoff (default: the newest event, or the interval's end where the domain's clock is
   `wall`), `domain` is a domain file's name (default: `NIGHTJAR_CONFIG`).
+* An `as_of` before the live model's is refused as stale: an older run never replaces a newer live set.
 * A refused gate is not retried: look at `ops.quality_results`, mend the cause, clear the task.
 
 Runbook: docs/operations.md.

@@ -105,6 +105,7 @@ async def listen(domain: Domain, poll_seconds: float) -> AsyncIterator[int]:
     from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 
     topic = domain.refresh.kafka_topic
+    assert topic is not None  # the trigger is made only where the domain file names one
     consumer = Consumer(
         {
             "bootstrap.servers": domain.refresh.kafka_servers,

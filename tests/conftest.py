@@ -89,3 +89,17 @@ def any_catalog(request: pytest.FixtureRequest, tmp_path: Path, domain_file: Pat
     made = load_settings(environ)
     made.make_folders()
     return made
+
+
+# Fixtures that start a server; tests that want one are marked, so that nobody forgets (make test-quick).
+_SERVERS = {"postgres", "servers"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        catalog = getattr(item, "callspec", None) and item.callspec.params.get("any_catalog")
+        if fixtures & _SERVERS or catalog == "postgres":
+            item.add_marker(pytest.mark.server)
+        if "spark" in fixtures:
+            item.add_marker(pytest.mark.spark)

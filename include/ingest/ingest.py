@@ -15,6 +15,7 @@ from include.ingest.batch import BatchLimits, commit_batch, stage_batch
 from include.ingest.pending import find_pending
 from include.ingest.staged_batch import BatchCounts, StagedBatch
 from include.lake.lake import Lake
+from include.landing.files import PendingFile
 from include.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -74,7 +75,7 @@ def ingest_pending(
     problems: list[tuple[str, str, str]] = []
     for kind in kinds:
         report = KindReport(kind)
-        waiting: Sequence = find_pending(lake, domain, settings, kind)
+        waiting: Sequence[PendingFile] = find_pending(lake, domain, settings, kind)
         while waiting:
             started = time.monotonic()
             staged = stage_batch(

@@ -74,7 +74,7 @@ def settings_objects(settings: dict[str, Any] | None) -> dict[str, Any] | None:
     """The inverse of what a model's report or a proposal says; None asks for a search."""
     if settings is None:
         return None
-    return {name: SOURCES[name][1](**values) for name, values in settings.items()}
+    return {name: SOURCES[name].params_type(**values) for name, values in settings.items()}
 
 
 def instant_of(epoch_seconds: float) -> datetime:

@@ -121,8 +121,7 @@ def score_block(recommender: Recommender, histories: Histories) -> BlockScores:
     raw = []
     scaled = np.empty((len(recommender.sources), histories.n_users, n_items), dtype=np.float32)
     for position, source in enumerate(recommender.sources.values()):
-        knows_all = source.name == "text"
-        part = source.score(histories if knows_all else fitted).astype(np.float32, copy=False)
+        part = source.score(histories if source.knows_new_items else fitted).astype(np.float32, copy=False)
         raw.append(_filled(part, n_items, 0))
         known = part.shape[1]
         normalise(part, out=scaled[position, :, :known])

@@ -101,7 +101,7 @@ def model_config_from_mapping(mapping: Mapping[str, Any], where: str = "") -> Mo
 
 def _params(retrieval: Keys, name: str) -> Any:
     """The source's params dataclass with the given fields replaced."""
-    params_type = SOURCES[name][1]
+    params_type = SOURCES[name].params_type
     if retrieval.is_null(name):
         raise retrieval.fail(name, "a mapping of its settings; leave the key out to have them searched")
     section = retrieval.section(name)

@@ -14,29 +14,6 @@ from include.retrieval.registry import FALLBACK
 
 # 20 bytes each: what explains a block of long histories stays below 100 MB.
 CONTRIBUTIONS_AT_ONCE = 2_000_000
-# {verb}: the domain's word for what people do (liked, bought); {title}: the evidence item.
-WITH_EVIDENCE = {
-    "als": "because you {verb} {title}",
-    "als_coarse": "because you {verb} {title}",
-    "ease": "because you {verb} {title}",
-    "ease_weighted": "because you {verb} {title}",
-    "item_to_item": "people who {verb} {title} also {verb} this",
-    "covisitation": "often taken together with {title}",
-    "text": "similar to {title}",
-    "repeat": "you {verb} this before",
-}
-WITHOUT_EVIDENCE = {
-    "als": "people with your taste {verb} this",
-    "als_coarse": "people with your taste {verb} this",
-    "ease": "people with your taste {verb} this",
-    "ease_weighted": "people with your taste {verb} this",
-    "item_to_item": "people with your taste {verb} this",
-    "covisitation": "often taken together with your latest",
-    "text": "similar to what you {verb}",
-    "repeat": "you {verb} this before",
-    "trending": "trending right now",
-    "popular": "popular right now",
-}
 
 
 def explain(
@@ -68,7 +45,7 @@ def _evidence(
     fitted = histories.with_items(recommender.n_fitted)
     evidence = np.full(items.shape, NO_ITEM, dtype=np.int32)
     for position, name in enumerate(recommender.source_names):
-        known = histories if name == "text" else fitted
+        known = histories if recommender.sources[name].knows_new_items else fitted
         lengths = known.lengths()
         rows, places = np.nonzero((source == position) & (items < known.n_items) & (lengths > 0)[:, None])
         for part in _parts(lengths[rows]):
@@ -99,9 +76,13 @@ def _words(
         recommender.source_names,
         recommender.config.reason_verb,
     )
-    plain = [WITHOUT_EVIDENCE[name].format(verb=verb) for name in names]
+    sources = [recommender.sources[name] for name in names]
+    plain = [source.reason_without.format(verb=verb) for source in sources]
     # The words before and after the title: joining them costs a third of filling in a form.
-    around = [WITH_EVIDENCE.get(name, "").format(verb=verb, title="\0").partition("\0") for name in names]
+    around = [
+        (source.reason_with_evidence or "").format(verb=verb, title="\0").partition("\0")
+        for source in sources
+    ]
     # At NO_SEGMENT + 1, the first place, the words for a user without a segment.
     popular = [plain[names.index(FALLBACK)], *(f"popular with {name}" for name in recommender.segment_names)]
     rows, places = np.nonzero(items != NO_ITEM)

@@ -14,7 +14,6 @@ from include.ranking.blend import normalise
 from include.recommender.lists import Lists
 from include.recommender.model import Recommender
 
-SOURCES_OF_SESSION = ("covisitation", "text", "item_to_item")
 # After six half-lives a session has lost 98 % of its say: it is over.
 HALF_LIVES = 6
 MINUTES_PER_DAY = 1440.0
@@ -110,10 +109,10 @@ def _order(
     minutes = histories.age_days.astype(np.float64) * MINUTES_PER_DAY
     sessions = _sessions(histories, minutes, half_life_minutes)
     near = np.zeros((histories.n_users, len(recommender.catalogue)), dtype=np.float32)
-    for name in SOURCES_OF_SESSION:
-        if name in recommender.sources:
-            known = sessions if name == "text" else sessions.with_items(recommender.n_fitted)
-            part = normalise(recommender.sources[name].score(known))
+    fitted = sessions.with_items(recommender.n_fitted)
+    for source in recommender.sources.values():
+        if source.speaks_of_sessions:
+            part = normalise(source.score(sessions if source.knows_new_items else fitted))
             near[:, : part.shape[1]] += part
     filled = item_idx != NO_ITEM
     near = np.take_along_axis(near, np.where(filled, item_idx, 0), axis=1)

@@ -13,10 +13,10 @@ from include.ranking.blend import normalise, top_k
 from include.ranking.rules import open_items
 from include.recommender.model import Recommender
 from include.retrieval.registry import FALLBACK
+from include.retrieval.source import Relation
 
 BLOCK_ITEMS = 512
-RELATIONS = ("taken together", "similar text")
-SAYS_TOGETHER = ("als", "als_coarse", "ease", "ease_weighted", "item_to_item", "covisitation")
+RELATIONS = tuple(relation.value for relation in Relation)
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,13 @@ def _similar_block(recommender: Recommender, items: np.ndarray, k: int) -> tuple
     fitted = histories.with_items(recommender.n_fitted)
     total = np.zeros((2, n, n_items), dtype=np.float32)
     for name, source in recommender.sources.items():
-        if name not in (*SAYS_TOGETHER, "text"):
+        if source.relation is None:
             continue
-        part = normalise(source.score(histories if name == "text" else fitted))
-        # Text alone must still order cold items, and never outvote what people did for the others.
-        weight = 0.2 if name == "text" else max(recommender.weights[name], 0.05)
-        total[int(name == "text"), :, : part.shape[1]] += np.float32(weight) * part
+        part = normalise(source.score(histories if source.knows_new_items else fitted))
+        # What knows new items must still order them alone, and never outvote what people did for the others.
+        weight = source.untuned_weight if source.knows_new_items else max(recommender.weights[name], 0.05)
+        place = RELATIONS.index(source.relation.value)
+        total[place, :, : part.shape[1]] += np.float32(weight) * part
     score = total.sum(axis=0)
     is_open = open_items(recommender.catalogue, recommender.config.rules)
     score[:, ~is_open] = -np.inf

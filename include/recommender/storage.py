@@ -22,6 +22,7 @@ from include.ranking.rules import Rules
 from include.recommender.model import FitReport, Recommender
 from include.recommender.model_config import ModelConfig, Tuning
 from include.retrieval.registry import SOURCES
+from include.retrieval.text import Text
 
 FORMAT = 1
 
@@ -103,10 +104,12 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> Recommender:
     item_ids = unpack_texts(_under(arrays, "item_ids/"))
     sources = {}
     for name, params in meta["params"].items():
-        source_type, params_type = SOURCES[name]
-        sources[name] = source_type.from_arrays(_under(arrays, f"source/{name}/"), params_type(**params))
-    text = sources.get("text")
-    embeddings = None if text is None else text.embeddings[: len(item_ids)]
+        source_type = SOURCES[name]
+        sources[name] = source_type.from_arrays(
+            _under(arrays, f"source/{name}/"), source_type.params_type(**params)
+        )
+    text = sources.get(Text.name)
+    embeddings = text.embeddings[: len(item_ids)] if isinstance(text, Text) else None
     catalogue = make_catalogue(
         item_ids, titles=unpack_texts(_under(arrays, "titles/")), embeddings=embeddings
     )
@@ -184,7 +187,7 @@ def _config_from_json(data: dict[str, Any]) -> ModelConfig:
         **{
             **data,
             "sources": tuple(data["sources"]),
-            "params": {name: SOURCES[name][1](**params) for name, params in data["params"].items()},
+            "params": {name: SOURCES[name].params_type(**params) for name, params in data["params"].items()},
             "consumed": Consumed(**data["consumed"]),
             "diversity": Diversity(**data["diversity"]),
             "rules": Rules(**rules),

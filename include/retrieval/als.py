@@ -16,7 +16,7 @@ from include.errors import ModelError
 from include.interactions.histories import Histories
 from include.interactions.training_data import TrainingData
 from include.retrieval.contributions import DenseContributions, UserParts, pairs_of_users
-from include.retrieval.source import require
+from include.retrieval.source import Relation, require
 
 MIN_USERS = 2
 MIN_ITEMS = 2
@@ -47,6 +47,30 @@ class Als:
     """item_factors: float32 (n_items, k); params as fitted."""
 
     name: ClassVar[str] = "als"
+    params_type: ClassVar[type] = AlsParams
+    reason_with_evidence: ClassVar[str | None] = "because you {verb} {title}"
+    reason_without: ClassVar[str] = "people with your taste {verb} this"
+    untuned_weight: ClassVar[float] = 1.0
+    relation: ClassVar[Relation | None] = Relation.TOGETHER
+    speaks_of_sessions: ClassVar[bool] = False
+    knows_new_items: ClassVar[bool] = False
+    is_cubic: ClassVar[bool] = False
+    grid: ClassVar[tuple[AlsParams, ...]] = (
+        AlsParams(factors=64, regularization=30, alpha=2),
+        AlsParams(factors=64, regularization=20, alpha=1),
+        AlsParams(factors=64, regularization=5, alpha=10),
+        AlsParams(factors=64, regularization=30, alpha=2, half_life_days=60),
+    )
+    wide_grid: ClassVar[tuple[AlsParams, ...]] = (
+        AlsParams(factors=32, regularization=30, alpha=2),
+        AlsParams(factors=128, regularization=30, alpha=2),
+        AlsParams(factors=64, regularization=100, alpha=5),
+        AlsParams(factors=64, regularization=10, alpha=40),
+        AlsParams(factors=64, regularization=30, alpha=2, power=1),
+        AlsParams(factors=64, regularization=30, alpha=2, half_life_days=20),
+        AlsParams(factors=64, regularization=30, alpha=2, half_life_days=180),
+    )
+
     item_factors: np.ndarray
     params: AlsParams
 
@@ -160,3 +184,17 @@ class CoarseAls(Als):
     """ALS with few factors, as a source of its own."""
 
     name: ClassVar[str] = "als_coarse"
+    params_type: ClassVar[type] = CoarseAlsParams
+    reason_with_evidence: ClassVar[str | None] = "because you {verb} {title}"
+    reason_without: ClassVar[str] = "people with your taste {verb} this"
+    untuned_weight: ClassVar[float] = 0.5
+    relation: ClassVar[Relation | None] = Relation.TOGETHER
+    speaks_of_sessions: ClassVar[bool] = False
+    knows_new_items: ClassVar[bool] = False
+    is_cubic: ClassVar[bool] = False
+    grid: ClassVar[tuple[CoarseAlsParams, ...]] = (CoarseAlsParams(),)
+    wide_grid: ClassVar[tuple[CoarseAlsParams, ...]] = (
+        CoarseAlsParams(factors=12),
+        CoarseAlsParams(regularization=5, alpha=10),
+        CoarseAlsParams(half_life_days=60),
+    )

@@ -92,7 +92,11 @@ def pairs_of_users(rows: np.ndarray) -> Iterator[tuple[int, slice]]:
 
 
 def matrix_contributions(
-    histories: Histories, weights: np.ndarray, item_item: sp.csc_matrix | np.ndarray, rows, items
+    histories: Histories,
+    weights: np.ndarray,
+    item_item: sp.csc_matrix | np.ndarray,
+    rows: np.ndarray,
+    items: np.ndarray,
 ) -> Contributions:
     """Parts of history @ item_item.  weights: float32, aligned with ``histories.weights.data``."""
     if isinstance(item_item, np.ndarray):

@@ -14,7 +14,7 @@ from include.interactions.interactions import SECONDS_PER_DAY
 from include.interactions.training_data import TrainingData
 from include.retrieval.contributions import Contributions, by_column, matrix_contributions
 from include.retrieval.item_item_matrix import dense_product, keep_strongest, pack_csr, unpack_csr
-from include.retrieval.source import require
+from include.retrieval.source import Relation, require
 
 MINUTES_PER_DAY = 1440.0
 
@@ -33,6 +33,23 @@ class Covisitation:
     """similarity: CSR float32 (n_items, n_items), symmetric before the cut to neighbours."""
 
     name: ClassVar[str] = "covisitation"
+    params_type: ClassVar[type] = CovisitationParams
+    reason_with_evidence: ClassVar[str | None] = "often taken together with {title}"
+    reason_without: ClassVar[str] = "often taken together with your latest"
+    untuned_weight: ClassVar[float] = 0.2
+    relation: ClassVar[Relation | None] = Relation.TOGETHER
+    speaks_of_sessions: ClassVar[bool] = True
+    knows_new_items: ClassVar[bool] = False
+    is_cubic: ClassVar[bool] = False
+    grid: ClassVar[tuple[CovisitationParams, ...]] = (
+        CovisitationParams(last_items=10),
+        CovisitationParams(last_items=1000, max_gap_events=40),
+    )
+    wide_grid: ClassVar[tuple[CovisitationParams, ...]] = (
+        CovisitationParams(last_items=3),
+        CovisitationParams(window_minutes=24 * 60, max_gap_events=40, last_items=1000),
+    )
+
     similarity: sp.csr_matrix
     params: CovisitationParams
 

@@ -14,7 +14,7 @@ from include.interactions.histories import Histories
 from include.interactions.training_data import TrainingData
 from include.retrieval.contributions import Contributions, by_column, matrix_contributions
 from include.retrieval.item_item_matrix import dense_product, gram, keep_strongest, pack_csr, unpack_csr
-from include.retrieval.source import require
+from include.retrieval.source import Relation, require
 from include.retrieval.text import centred_unit_rows
 
 
@@ -42,6 +42,28 @@ class Ease:
     """weights: float32 (n_items, n_items) with zero diagonal, dense when exact, else CSR."""
 
     name: ClassVar[str] = "ease"
+    params_type: ClassVar[type] = EaseParams
+    reason_with_evidence: ClassVar[str | None] = "because you {verb} {title}"
+    reason_without: ClassVar[str] = "people with your taste {verb} this"
+    untuned_weight: ClassVar[float] = 1.0
+    relation: ClassVar[Relation | None] = Relation.TOGETHER
+    speaks_of_sessions: ClassVar[bool] = False
+    knows_new_items: ClassVar[bool] = False
+    is_cubic: ClassVar[bool] = True
+    grid: ClassVar[tuple[EaseParams, ...]] = (
+        EaseParams(regularization=200),
+        EaseParams(regularization=50),
+        EaseParams(regularization=200, half_life_days=60),
+    )
+    wide_grid: ClassVar[tuple[EaseParams, ...]] = (
+        EaseParams(regularization=1000),
+        EaseParams(regularization=20),
+        EaseParams(regularization=200, dropout=0),
+        EaseParams(regularization=200, text_weight=0),
+        EaseParams(regularization=200, half_life_days=20),
+        EaseParams(regularization=200, half_life_days=180),
+    )
+
     weights: np.ndarray | sp.csr_matrix
     params: EaseParams
 
@@ -86,6 +108,20 @@ class WeightedEase(Ease):
     """EASE over confidences instead of ones, as a source of its own."""
 
     name: ClassVar[str] = "ease_weighted"
+    params_type: ClassVar[type] = WeightedEaseParams
+    reason_with_evidence: ClassVar[str | None] = "because you {verb} {title}"
+    reason_without: ClassVar[str] = "people with your taste {verb} this"
+    untuned_weight: ClassVar[float] = 0.2
+    relation: ClassVar[Relation | None] = Relation.TOGETHER
+    speaks_of_sessions: ClassVar[bool] = False
+    knows_new_items: ClassVar[bool] = False
+    is_cubic: ClassVar[bool] = True
+    grid: ClassVar[tuple[WeightedEaseParams, ...]] = (WeightedEaseParams(),)
+    wide_grid: ClassVar[tuple[WeightedEaseParams, ...]] = (
+        WeightedEaseParams(regularization=5000),
+        WeightedEaseParams(regularization=300),
+        WeightedEaseParams(half_life_days=60),
+    )
 
     @classmethod
     def fit(cls, training: TrainingData, params: EaseParams, seed: int) -> Self:

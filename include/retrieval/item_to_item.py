@@ -13,7 +13,7 @@ from include.interactions.histories import Histories
 from include.interactions.training_data import TrainingData
 from include.retrieval.contributions import Contributions, by_column, matrix_contributions
 from include.retrieval.item_item_matrix import dense_product, keep_strongest, pack_csr, unpack_csr
-from include.retrieval.source import require
+from include.retrieval.source import Relation, require
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,26 @@ class ItemToItem:
     """similarity: CSR float32 (n_items, n_items); row j holds the items that j recommends."""
 
     name: ClassVar[str] = "item_to_item"
+    params_type: ClassVar[type] = ItemToItemParams
+    reason_with_evidence: ClassVar[str | None] = "people who {verb} {title} also {verb} this"
+    reason_without: ClassVar[str] = "people with your taste {verb} this"
+    untuned_weight: ClassVar[float] = 0.5
+    relation: ClassVar[Relation | None] = Relation.TOGETHER
+    speaks_of_sessions: ClassVar[bool] = True
+    knows_new_items: ClassVar[bool] = False
+    is_cubic: ClassVar[bool] = False
+    grid: ClassVar[tuple[ItemToItemParams, ...]] = (
+        ItemToItemParams(neighbours=1000, shrinkage=1),
+        ItemToItemParams(neighbours=1000, shrinkage=1, half_life_days=60),
+        ItemToItemParams(weighting="cosine", neighbours=100),
+    )
+    wide_grid: ClassVar[tuple[ItemToItemParams, ...]] = (
+        ItemToItemParams(),
+        ItemToItemParams(neighbours=1000, shrinkage=1, half_life_days=20),
+        ItemToItemParams(neighbours=1000, shrinkage=50),
+        ItemToItemParams(weighting="cosine", neighbours=1000, half_life_days=60),
+    )
+
     similarity: sp.csr_matrix
     params: ItemToItemParams
 

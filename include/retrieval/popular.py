@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from include.interactions.histories import NO_SEGMENT, Histories
 from include.interactions.training_data import TrainingData
-from include.retrieval.source import require
+from include.retrieval.source import Relation, require
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,22 @@ class Popular:
     """scores: float32 (1 + n_segments, n_items); row 0 is everyone, row s + 1 is segment s."""
 
     name: ClassVar[str] = "popular"
+    params_type: ClassVar[type] = PopularParams
+    reason_with_evidence: ClassVar[str | None] = None
+    reason_without: ClassVar[str] = "popular right now"
+    untuned_weight: ClassVar[float] = 0.1
+    relation: ClassVar[Relation | None] = None
+    speaks_of_sessions: ClassVar[bool] = False
+    knows_new_items: ClassVar[bool] = False
+    is_cubic: ClassVar[bool] = False
+    grid: ClassVar[tuple[PopularParams, ...]] = (
+        PopularParams(half_life_days=30),
+        PopularParams(half_life_days=90),
+        PopularParams(half_life_days=None),
+        PopularParams(half_life_days=7),
+    )
+    wide_grid: ClassVar[tuple[PopularParams, ...]] = ()
+
     scores: np.ndarray
     params: PopularParams
 

@@ -1,28 +1,28 @@
-"""All sources by name, with their parameters; the order is the order of reports."""
+"""All sources by name; the order is the order of reports."""
 
 from __future__ import annotations
 
-from typing import Any
+from include.retrieval.als import Als, CoarseAls
+from include.retrieval.covisitation import Covisitation
+from include.retrieval.ease import Ease, WeightedEase
+from include.retrieval.item_to_item import ItemToItem
+from include.retrieval.popular import Popular
+from include.retrieval.repeat import Repeat
+from include.retrieval.source import Source
+from include.retrieval.text import Text
+from include.retrieval.trending import Trending
 
-from include.retrieval.als import Als, AlsParams, CoarseAls, CoarseAlsParams
-from include.retrieval.covisitation import Covisitation, CovisitationParams
-from include.retrieval.ease import Ease, EaseParams, WeightedEase, WeightedEaseParams
-from include.retrieval.item_to_item import ItemToItem, ItemToItemParams
-from include.retrieval.popular import Popular, PopularParams
-from include.retrieval.repeat import Repeat, RepeatParams
-from include.retrieval.text import Text, TextParams
-from include.retrieval.trending import Trending, TrendingParams
-
-SOURCES: dict[str, tuple[Any, Any]] = {
-    "als": (Als, AlsParams),
-    "als_coarse": (CoarseAls, CoarseAlsParams),
-    "ease": (Ease, EaseParams),
-    "ease_weighted": (WeightedEase, WeightedEaseParams),
-    "item_to_item": (ItemToItem, ItemToItemParams),
-    "covisitation": (Covisitation, CovisitationParams),
-    "text": (Text, TextParams),
-    "repeat": (Repeat, RepeatParams),
-    "popular": (Popular, PopularParams),
-    "trending": (Trending, TrendingParams),
-}
-FALLBACK = "popular"  # always fitted: it fills lists and serves strangers
+_ALL: tuple[type[Source], ...] = (
+    Als,
+    CoarseAls,
+    Ease,
+    WeightedEase,
+    ItemToItem,
+    Covisitation,
+    Text,
+    Repeat,
+    Popular,
+    Trending,
+)
+SOURCES: dict[str, type[Source]] = {source.name: source for source in _ALL}
+FALLBACK = Popular.name  # always fitted: it fills lists and serves strangers

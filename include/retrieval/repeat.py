@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from include.interactions.histories import Histories
 from include.interactions.training_data import TrainingData
 from include.retrieval.contributions import Contributions, history_parts
-from include.retrieval.source import require
+from include.retrieval.source import Relation, require
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,21 @@ class Repeat:
     """rate: float32 (n_items,): share of an item's users who took it more than once, shrunk."""
 
     name: ClassVar[str] = "repeat"
+    params_type: ClassVar[type] = RepeatParams
+    reason_with_evidence: ClassVar[str | None] = "you {verb} this before"
+    reason_without: ClassVar[str] = "you {verb} this before"
+    untuned_weight: ClassVar[float] = 0.5
+    relation: ClassVar[Relation | None] = None
+    speaks_of_sessions: ClassVar[bool] = False
+    knows_new_items: ClassVar[bool] = False
+    is_cubic: ClassVar[bool] = False
+    grid: ClassVar[tuple[RepeatParams, ...]] = (
+        RepeatParams(half_life_days=None),
+        RepeatParams(half_life_days=90),
+        RepeatParams(half_life_days=30),
+    )
+    wide_grid: ClassVar[tuple[RepeatParams, ...]] = ()
+
     rate: np.ndarray
     params: RepeatParams
 

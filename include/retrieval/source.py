@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
@@ -16,14 +17,44 @@ class SourceUnavailable(DataError):
     """The data has nothing this source could learn from; it is left out and the report says why."""
 
 
+class Relation(Enum):
+    """How two items belong together, as serving.similar_items tells it."""
+
+    TOGETHER = "taken together"
+    SIMILAR = "similar text"
+
+
 class Source(Protocol):
     """A way to score every item for each user of a block, from nothing but the users' histories.
 
-    params: the source's own frozen dataclass, as fitted.
+    What the rest of the pipeline must know of a source, the source says itself:
+
+    params_type: its settings, a frozen dataclass whose defaults are usable.  params: as fitted.
+    reason_with_evidence, reason_without: why an item is listed, for a person, with and without an item of the
+        history that carried the score; {verb} is the domain's word for what people do, {title} that item.
+        None where the score has no such parts.
+    untuned_weight: in the blend, >= 0, where nobody can be judged by.
+    relation: what its neighbours of a single item are to that item; None: it has none to tell.
+    speaks_of_sessions: whether it says what goes with the items of a session.
+    knows_new_items: whether it scores items of the catalogue that were not there when it was fitted.
+    is_cubic: whether a fit takes O(items^3), so that large catalogues try less.
+    grid: settings that a first nightly tries.  wide_grid: what tune_models tries besides, far apart.
     """
 
     name: ClassVar[str]
-    params: Any
+    params_type: ClassVar[type]
+    reason_with_evidence: ClassVar[str | None]
+    reason_without: ClassVar[str]
+    untuned_weight: ClassVar[float]
+    relation: ClassVar[Relation | None]
+    speaks_of_sessions: ClassVar[bool]
+    knows_new_items: ClassVar[bool]
+    is_cubic: ClassVar[bool]
+    grid: ClassVar[tuple[Any, ...]]
+    wide_grid: ClassVar[tuple[Any, ...]]
+
+    @property
+    def params(self) -> Any: ...
 
     @classmethod
     def fit(cls, training: TrainingData, params: Any, seed: int) -> Self:

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from include.interactions.histories import Histories
 from include.interactions.training_data import TrainingData
 from include.retrieval.contributions import DenseContributions, UserParts, pairs_of_users
-from include.retrieval.source import require
+from include.retrieval.source import Relation, require
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,17 @@ class Text:
     """embeddings: float32 (n_items, d), centred, rows of unit length or zero; mean: float32 (d,)."""
 
     name: ClassVar[str] = "text"
+    params_type: ClassVar[type] = TextParams
+    reason_with_evidence: ClassVar[str | None] = "similar to {title}"
+    reason_without: ClassVar[str] = "similar to what you {verb}"
+    untuned_weight: ClassVar[float] = 0.2
+    relation: ClassVar[Relation | None] = Relation.SIMILAR
+    speaks_of_sessions: ClassVar[bool] = True
+    knows_new_items: ClassVar[bool] = True
+    is_cubic: ClassVar[bool] = False
+    grid: ClassVar[tuple[TextParams, ...]] = (TextParams(), TextParams(half_life_days=30.0))
+    wide_grid: ClassVar[tuple[TextParams, ...]] = (TextParams(half_life_days=7), TextParams(power=1))
+
     embeddings: np.ndarray
     mean: np.ndarray
     params: TextParams

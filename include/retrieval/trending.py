@@ -9,7 +9,7 @@ import numpy as np
 
 from include.interactions.histories import Histories
 from include.interactions.training_data import TrainingData
-from include.retrieval.source import require
+from include.retrieval.source import Relation, require
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,21 @@ class Trending:
     """scores: float32 (n_items,)."""
 
     name: ClassVar[str] = "trending"
+    params_type: ClassVar[type] = TrendingParams
+    reason_with_evidence: ClassVar[str | None] = None
+    reason_without: ClassVar[str] = "trending right now"
+    untuned_weight: ClassVar[float] = 0.1
+    relation: ClassVar[Relation | None] = None
+    speaks_of_sessions: ClassVar[bool] = False
+    knows_new_items: ClassVar[bool] = False
+    is_cubic: ClassVar[bool] = False
+    grid: ClassVar[tuple[TrendingParams, ...]] = (TrendingParams(),)
+    wide_grid: ClassVar[tuple[TrendingParams, ...]] = (
+        TrendingParams(window_days=3),
+        TrendingParams(window_days=14),
+        TrendingParams(prior_users=20),
+    )
+
     scores: np.ndarray
     params: TrendingParams
 

@@ -105,7 +105,7 @@ def propose(run: Run) -> None:
         found = settings_objects(best_settings(searched)) or {}
         champion = settings_objects(began["champion"])
         if champion is not None:  # what it went without is fitted with its defaults
-            champion = {name: SOURCES[name][1]() for name in found} | champion
+            champion = {name: SOURCES[name].params_type() for name in found} | champion
         combined = combine_settings(
             found, champion, lambda params: blended_ndcg(splits, config, params, SEED, log.debug), log.info
         )

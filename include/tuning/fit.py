@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -29,18 +29,6 @@ from include.tuning.source_search import best_params, search_params
 
 log = logging.getLogger(__name__)
 Progress = Callable[[str], None]
-# Without anybody to judge by: collaborative sources count most, the rest fill in.
-UNTUNED_WEIGHTS = {
-    "als": 1.0,
-    "als_coarse": 0.5,
-    "ease": 1.0,
-    "ease_weighted": 0.2,
-    "item_to_item": 0.5,
-    "covisitation": 0.2,
-    "text": 0.2,
-    "repeat": 0.5,
-}
-UNTUNED_POPULARITY = 0.1
 MAX_WINDOWS = 3
 ENOUGH_JUDGED_USERS = 300  # nDCG@10 is known to about ±0.015 then
 MIN_JUDGED_USERS = 20  # fewer and the search fits their chance; the untuned weights are safer
@@ -58,7 +46,7 @@ class Notes:
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
-    def timed(self, step: str):
+    def timed(self, step: str) -> Iterator[None]:
         """Add the block's wall time to seconds[step]."""
         started = time.perf_counter()
         yield
@@ -205,10 +193,10 @@ def fit_sources(
     sources: dict[str, Source] = {}
     training = training.learned_from(config.newcomers)
     for name in wanted_sources(config):
-        source_type, params_type = SOURCES[name]
+        source_type = SOURCES[name]
         try:
             with notes.timed(f"fit {name}"):
-                sources[name] = source_type.fit(training, params.get(name, params_type()), seed)
+                sources[name] = source_type.fit(training, params.get(name, source_type.params_type()), seed)
         except SourceUnavailable as reason:
             notes.left_out[name] = str(reason)
             notes.progress(str(reason))
@@ -237,7 +225,7 @@ def _assemble(
     notes: Notes,
 ) -> Recommender:
     if not weights:
-        weights = {name: UNTUNED_WEIGHTS.get(name, UNTUNED_POPULARITY) for name in sources}
+        weights = {name: source.untuned_weight for name, source in sources.items()}
     return Recommender(
         training.catalogue,
         training.n_items,

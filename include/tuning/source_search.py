@@ -58,7 +58,7 @@ def run_trial(source: str, params: Any, splits: Sequence[Split], config: ModelCo
     """
     values = []
     for split in splits:
-        fitted = SOURCES[source][0].fit(split.train.learned_from(config.newcomers), params, seed)
+        fitted = SOURCES[source].fit(split.train.learned_from(config.newcomers), params, seed)
         is_open = open_items(split.train.catalogue, config.rules)
         for start in range(0, len(split.users), JUDGED_AT_ONCE):
             rows = slice(start, start + JUDGED_AT_ONCE)

@@ -182,15 +182,13 @@ def test_second_run_gives_the_same_lists(installation: Installation) -> None:
     ) == [(1,)]
 
 
-def test_earlier_as_of_gives_that_day(installation: Installation) -> None:
+def test_an_earlier_as_of_is_refused_and_the_live_set_stays(installation: Installation) -> None:
+    before = lists(installation)
     done = installation.run_dag("nightly_recommendations", as_of="2025-02-15T00:00:00Z")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert installation.rows(
-        "select distinct generated_at::varchar from nightjar.serving.recommendations"
-    ) == [("2025-02-15 00:00:00",)]
-    assert installation.rows(
-        "select max(last_event_at) < timestamp '2025-02-15' from nightjar.features.user_items"
-    ) == [(True,)]
+    assert done.returncode == 1
+    assert "stale: its data end at 2025-02-15 00:00:00, the champion's at" in done.stdout + done.stderr
+    assert lists(installation) == before
+    assert installation.rows("select count(*) from nightjar.serving.publications") == [(2,)]
 
 
 def test_bad_params_and_bad_config_stop_before_anything_runs(installation: Installation) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -15,9 +16,11 @@ from include.interactions.training_data import make_training_data
 from include.ranking.diversity import Diversity
 from include.ranking.rules import Rules
 from include.recommender.build_lists import recommend
-from include.recommender.model_config import ModelConfig
+from include.recommender.model_config import ModelConfig, model_config_from_mapping
 from include.recommender.shared_lists import popular_items, similar_items
 from include.recommender.storage import checksum_path, load_recommender, save_recommender
+from include.retrieval.registry import SOURCES
+from include.retrieval.source import Relation
 from include.tuning.fit import fit_recommender
 
 N_USERS, N_ITEMS = 60, 40
@@ -204,3 +207,64 @@ def test_nothing_positive_cannot_be_fitted(data):
     nothing = data.with_events(data.events.where(np.zeros(len(data.events), bool)), data.as_of)
     with pytest.raises(DataError, match="no positive interaction"):
         fit_recommender(nothing, ModelConfig(), seed=1)
+
+
+@dataclass(frozen=True)
+class LastIdParams:
+    step: float = 1.0
+
+
+@dataclass(frozen=True)
+class LastId:
+    """The later an item stands in the catalogue, the better."""
+
+    name: ClassVar[str] = "last_id"
+    params_type: ClassVar[type] = LastIdParams
+    reason_with_evidence: ClassVar[str | None] = None
+    reason_without: ClassVar[str] = "nobody {verb} it yet"
+    untuned_weight: ClassVar[float] = 100.0
+    relation: ClassVar[Relation | None] = None
+    speaks_of_sessions: ClassVar[bool] = False
+    knows_new_items: ClassVar[bool] = False
+    is_cubic: ClassVar[bool] = False
+    grid: ClassVar[tuple[LastIdParams, ...]] = (LastIdParams(),)
+    wide_grid: ClassVar[tuple[LastIdParams, ...]] = ()
+
+    n_items: int
+    params: LastIdParams
+
+    @classmethod
+    def fit(cls, training, params, seed):
+        return cls(training.n_items, params)
+
+    def score(self, histories):
+        scores = np.arange(self.n_items, dtype=np.float32) * self.params.step
+        return np.tile(scores, (histories.n_users, 1))
+
+    def contributions(self, histories, rows, items):
+        return None
+
+    def arrays(self):
+        return {"n_items": np.array(self.n_items)}
+
+    @classmethod
+    def from_arrays(cls, arrays, params):
+        return cls(int(arrays["n_items"]), params)
+
+
+def test_a_source_is_added_by_one_line_in_the_registry(data, monkeypatch, tmp_path):
+    """From the domain file to lists, reasons and the model's file, nothing else knows its name."""
+    monkeypatch.setitem(SOURCES, LastId.name, LastId)
+    asked = {
+        "retrieval": {"sources": ["als", "last_id"], "last_id": {"step": 2}},
+        "tuning": {"search": "off"},
+    }
+    config = replace(model_config_from_mapping(asked), list_size=5, ranking="blend")
+    model = fit_recommender(data, config, seed=1)
+    assert model.sources["last_id"].params == LastIdParams(2.0)
+    lists = recommend(model, data.histories)
+    assert (lists.item_idx[:, 0] == N_ITEMS - 1).all()
+    assert set(lists.reasons[:, 0]) == {"nobody liked it yet"}
+    save_recommender(model, tmp_path / "model.npz")
+    again = recommend(load_recommender(tmp_path / "model.npz"), data.histories)
+    np.testing.assert_array_equal(again.item_idx, lists.item_idx)

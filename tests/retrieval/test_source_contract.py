@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from include.interactions.catalogue import NO_ITEM, make_catalogue
 from include.interactions.interactions import SECONDS_PER_DAY, make_interactions
 from include.interactions.training_data import TrainingData, make_training_data
 from include.retrieval.registry import SOURCES
-from include.retrieval.source import SourceUnavailable
+from include.retrieval.source import Relation, SourceUnavailable
 from tests.support.contributions import totals
 
 N_USERS, N_ITEMS = 30, 12
@@ -43,8 +44,8 @@ def world() -> TrainingData:
 
 @pytest.fixture(params=list(SOURCES))
 def fitted(request, world):
-    source_type, params_type = SOURCES[request.param]
-    return source_type.fit(world, params_type(), 7)
+    source_type = SOURCES[request.param]
+    return source_type.fit(world, source_type.params_type(), 7)
 
 
 def test_score_is_dense_finite_float32(fitted, world):
@@ -85,7 +86,6 @@ def test_contributions_add_up_to_the_score(fitted, world):
     rows, items = np.array([2, 2, 2, 5, 9, 9]), np.array([0, 3, 10, 1, 1, 4])
     parts = fitted.contributions(world.histories, rows, items)
     if parts is None:
-        assert fitted.name in ("popular", "trending")
         return
     strongest = parts.strongest(len(rows))
     assert fitted.name == "repeat" or (strongest != NO_ITEM).any()
@@ -97,17 +97,49 @@ def test_contributions_add_up_to_the_score(fitted, world):
 
 @pytest.mark.parametrize("name", list(SOURCES))
 def test_no_interactions_is_said_not_crashed(name, world):
-    source_type, params_type = SOURCES[name]
+    source_type = SOURCES[name]
     nothing = world.with_events(world.events.where(np.zeros(len(world.events), bool)), world.as_of)
     nothing = replace(nothing, catalogue=replace(nothing.catalogue, embeddings=None))
     with pytest.raises(SourceUnavailable, match=name):
-        source_type.fit(nothing, params_type(), 7)
+        source_type.fit(nothing, source_type.params_type(), 7)
 
 
 @pytest.mark.parametrize("name", ["als", "ease", "item_to_item", "covisitation", "text"])
 def test_taste_is_learned(name, world):
     """An even user's open even items score above the odd ones on average."""
-    source_type, params_type = SOURCES[name]
-    scores = source_type.fit(world, params_type(), 7).score(world.histories)
+    source_type = SOURCES[name]
+    scores = source_type.fit(world, source_type.params_type(), 7).score(world.histories)
     even = scores[::2]
     assert even[:, 0:11:2].mean() > even[:, 1:11:2].mean()
+
+
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+def test_every_source_describes_itself(source):
+    """What reports, blend, searches and reasons take from a source, none of them knowing it by name."""
+    default = source.params_type()
+    assert all(isinstance(params, source.params_type) for params in (*source.grid, *source.wide_grid))
+    assert source.grid and len(set(source.grid)) == len(source.grid)
+    assert not set(source.grid) & set(source.wide_grid)
+    assert set(vars(default)) == {entry.name for entry in fields(source.params_type)}
+    assert source.untuned_weight > 0
+    for words in (source.reason_without, source.reason_with_evidence or "x"):
+        assert words.strip() and not words.endswith(".")
+        assert set(re.findall(r"{(\w+)}", words)) <= {"verb", "title"}
+    assert "{title}" not in source.reason_without
+    assert source.relation is None or isinstance(source.relation, Relation)
+    assert {type(source.speaks_of_sessions), type(source.knows_new_items), type(source.is_cubic)} == {bool}
+
+
+def test_evidence_has_words_where_scores_have_parts(fitted, world):
+    parts = fitted.contributions(world.histories, np.array([2]), np.array([0]))
+    assert (parts is None) == (fitted.reason_with_evidence is None)
+
+
+def test_only_who_says_so_scores_items_that_were_not_there(fitted, world):
+    assert fitted.score(world.histories).shape[1] == N_ITEMS
+    assert hasattr(fitted, "with_embeddings") == fitted.knows_new_items
+    if fitted.knows_new_items:
+        embeddings = np.concatenate([world.catalogue.embeddings, world.catalogue.embeddings[:1]])
+        scores = fitted.with_embeddings(embeddings).score(world.histories.with_items(N_ITEMS + 1))
+        # The new item reads as the first one does.
+        np.testing.assert_allclose(scores[:, N_ITEMS], scores[:, 0], atol=1e-6)

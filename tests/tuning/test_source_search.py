@@ -50,7 +50,7 @@ def test_neighbours_differ_in_one_number_by_one_step() -> None:
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_the_wide_grid_begins_with_the_champion_and_tries_nothing_twice(source: str) -> None:
-    params_type = SOURCES[source][1]
+    params_type = SOURCES[source].params_type
     grid = wide_grid_for(source, 100, start=params_type())
     assert grid[0] == params_type()
     assert len(set(grid)) == len(grid)
