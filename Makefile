@@ -1,6 +1,6 @@
 # Nightjar. `make help` lists the targets; every one sets up first what it needs (bin/setup: 0.2 s once done).
 .DEFAULT_GOAL := help
-.PHONY: help setup demo airflow nightly refresh tune live sql bench bench-quality test test-quick lint format clean-demo
+.PHONY: help setup demo airflow nightly refresh tune live sql bench bench-quality test test-quick lint contracts format clean-demo
 
 RUN := .venv/bin/python -m bin.env
 PYTHON := $(RUN) python
@@ -52,7 +52,11 @@ lint: setup ## ruff, mypy, the order of packages, and sqlfluff on the dbt projec
 	@$(RUN) ruff format --check --quiet .
 	@$(RUN) mypy
 	@$(RUN) lint-imports --no-logo
+	@$(PYTHON) -m bin.write_contracts --check
 	@if [ -d dbt_project/models ]; then $(RUN) sqlfluff lint --disable-progress-bar dbt_project/models; fi
+
+contracts: setup ## docs/contracts.md and the descriptions of dbt staging, from include/contracts.py
+	@$(PYTHON) -m bin.write_contracts
 
 format: setup ## put every Python file into its one form
 	@$(RUN) ruff check --fix --quiet .

@@ -1,6 +1,6 @@
 """What docs/contracts.md says of the lake and of quarantine, written from the code.
 
-``python -m include.contracts_page`` rewrites it in place.
+``make contracts`` rewrites it in place.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from include.landing.quarantine_reasons import REASONS
 
 PAGE = REPO / "docs" / "contracts.md"
 BEGIN_REASONS, END_REASONS = "<!-- reasons -->", "<!-- end of reasons -->"
-BEGIN = "<!-- written by python -m include.contracts_page from include/contracts.py -->"
+BEGIN = "<!-- written by `make contracts` from include/contracts.py -->"
 
 
 def render_tables() -> str:
@@ -43,7 +43,3 @@ def _render(table: Table) -> str:
     lines += ["", "| column | type | meaning |", "|---|---|---|"]
     lines += [f"| `{column.name}` | {column.type} | {column.doc} |" for column in table.columns]
     return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    PAGE.write_text(written_anew(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
