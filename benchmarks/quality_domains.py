@@ -59,7 +59,7 @@ def read_training(events: Path, items: Path, half_life_days: float | None) -> Tr
 
 
 def judge(model: Recommender, split: Split) -> Evaluation:
-    """Figures of the lists that would have been published at the cut-off."""
+    """Figures of the lists that would have been published at the cutoff."""
     items = recommend(model, split.histories, 50).item_idx
     return evaluate_lists(
         items,

@@ -22,7 +22,7 @@ import pendulum
 from airflow.sdk import TaskGroup, dag, get_current_context, task
 
 from include.assets import EVENTS, FEATURES, MARTS, RECOMMENDATIONS
-from plugins.dag_defaults import cut_off_param, domain_param, task_defaults, this_run
+from plugins.dag_defaults import cutoff_param, domain_param, task_defaults, this_run
 from plugins.lake_dbt import LakeDbtBuildOperator
 
 STAGING = ["path:models/staging", "path:models/intermediate"]
@@ -109,7 +109,7 @@ def report() -> None:
     tags=["nightjar"],
     doc_md=__doc__,
     params={
-        "as_of": cut_off_param(),
+        "as_of": cutoff_param(),
         "domain": domain_param(),
     },
     default_args=task_defaults(execution_timeout=timedelta(hours=2)),

@@ -22,7 +22,7 @@ import pendulum
 from airflow.sdk import dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from plugins.dag_defaults import cut_off_param, domain_param, task_defaults, this_run
+from plugins.dag_defaults import cutoff_param, domain_param, task_defaults, this_run
 
 
 @task
@@ -61,7 +61,7 @@ def propose() -> None:
     tags=["nightjar"],
     doc_md=__doc__,
     params={
-        "as_of": cut_off_param(),
+        "as_of": cutoff_param(),
         "domain": domain_param(),
     },
     default_args=task_defaults(execution_timeout=timedelta(hours=4)),

@@ -102,5 +102,5 @@ def _config_path(value: str) -> Path:
 
 
 def utc_now() -> datetime:
-    """The wall clock, naive UTC: for ``ingested_at`` and for a cut-off under ``clock: wall`` only."""
+    """The wall clock, naive UTC: for ``ingested_at`` and for a cutoff under ``clock: wall`` only."""
     return datetime.now(UTC).replace(tzinfo=None)

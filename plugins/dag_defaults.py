@@ -28,8 +28,8 @@ def domain_param() -> Param:
     return Param(None, type=["null", "string"], pattern="^[A-Za-z0-9_-]{1,40}$", title="Domain file")
 
 
-def cut_off_param() -> Param:
-    return Param(None, type=["null", "string"], format="date-time", title="Cut-off (UTC)")
+def cutoff_param() -> Param:
+    return Param(None, type=["null", "string"], format="date-time", title="Cutoff (UTC)")
 
 
 def this_run() -> Run:

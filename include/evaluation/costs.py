@@ -51,7 +51,7 @@ def without_each_rule(model: Recommender) -> dict[str, Recommender]:
 def rule_costs(model: Recommender, split: Split, known: Interactions, seed: int) -> dict[str, RuleCost]:
     """Rule -> its cost by the split's judged users: one ranking of them a rule, two for the consumed rule.
 
-    known: all events.  The consumed rule is judged by everything that was taken after the cut-off, what
+    known: all events.  The consumed rule is judged by everything that was taken after the cutoff, what
     was consumed before included: without it, what it hides could be a hit.
     """
     if not len(split.users):
@@ -69,7 +69,7 @@ def rule_costs(model: Recommender, split: Split, known: Interactions, seed: int)
 
 
 def taken_again(split: Split, known: Interactions) -> sp.csr_matrix:
-    """CSR bool (n_judged, n_items): all that the judged users took from the cut-off on."""
+    """CSR bool (n_judged, n_items): all that the judged users took from the cutoff on."""
     after = known.where(known.event_at >= split.cutoff)
     everything = judged_split(split.train, after, Consumed("allow"), split.cutoff)
     return everything.relevant[np.searchsorted(everything.users, split.users)]

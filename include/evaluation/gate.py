@@ -117,14 +117,14 @@ def _worse(difference: Interval, champion: float, limits: GateLimits) -> list[st
 
 
 def check_leakage(training: TrainingData, known: Interactions, cutoff: float) -> None:
-    """The canary: what a model learns from must be explained by events before the cut-off.
+    """The canary: what a model learns from must be explained by events before the cutoff.
 
     known: all events, before and after.  Raises GateError where training holds an event at or after the
-    cut-off, or a history pair that only events at or after it can explain (features built too late).
+    cutoff, or a history pair that only events at or after it can explain (features built too late).
     """
     late = int((training.events.event_at >= cutoff).sum())
     if late:
-        raise GateError(f"leakage: {late} training events lie at or after the cut-off {cutoff:.0f} (epoch s)")
+        raise GateError(f"leakage: {late} training events lie at or after the cutoff {cutoff:.0f} (epoch s)")
     before = known.where(known.event_at < cutoff)
     n_items = training.n_items
     explained = before.user_idx.astype(np.int64) * n_items + before.item_idx
@@ -133,6 +133,6 @@ def check_leakage(training: TrainingData, known: Interactions, cutoff: float) ->
     unexplained = int((~np.isin(users * n_items + weights.indices, explained)).sum())
     if unexplained:
         raise GateError(
-            f"leakage: {unexplained} of {weights.nnz} history pairs have no event before the cut-off "
+            f"leakage: {unexplained} of {weights.nnz} history pairs have no event before the cutoff "
             f"{cutoff:.0f} (epoch s); features were built from later data"
         )

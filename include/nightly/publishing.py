@@ -66,7 +66,7 @@ def publish(run: Run) -> None:
             _remember_set(con, set_name)
             caught_up = catch_up(lake, run.domain, recommender, publication, began["as_of"])
             if caught_up.users:
-                log.info("listed %d users again for what came since the cut-off", caught_up.users)
+                log.info("listed %d users again for what came since the cutoff", caught_up.users)
             _enter_champion(con, run, trained, published_at)
             _write_evaluations(con, run, published_at, run.recorded("rank_candidates")["measured"])
             decided = run.recorded("evaluate").get("proposals", [])

@@ -40,7 +40,7 @@ from include.texts.embed import embed_items
 from include.tuning.proposals import open_proposals
 
 log = logging.getLogger(__name__)
-AS_OF = "as_of"  # name of the cut-off that the features are built for
+AS_OF = "as_of"  # name of the cutoff that the features are built for
 
 
 def open_run(run_id: str, domain: str | None = None) -> Run:
@@ -56,10 +56,10 @@ def open_run(run_id: str, domain: str | None = None) -> Run:
 
 
 def ingest(run: Run, as_of: str | None, interval_end: datetime | None) -> None:
-    """Take in what has landed, then fix the run's cut-off and snapshot.
+    """Take in what has landed, then fix the run's cutoff and snapshot.
 
-    as_of: given cut-off, ISO-8601; None: the newest event (clock: data), interval_end or now (clock: wall).
-    Raises DataError when no event lies before the cut-off: there is nothing to publish.
+    as_of: given cutoff, ISO-8601; None: the newest event (clock: data), interval_end or now (clock: wall).
+    Raises DataError when no event lies before the cutoff: there is nothing to publish.
     """
     with metered(run, "ingest") as meter, open_lake(run.settings) as lake:
         claim_domain(lake, run)
@@ -71,15 +71,15 @@ def ingest(run: Run, as_of: str | None, interval_end: datetime | None) -> None:
             ingested_at=utc_now(),
             progress=lambda kind: log.info("%s", kind),
         )
-        cut_off = find_cut_off(lake, run.domain, as_of, interval_end)
-        events = lake.value("select count(*) from raw.events where event_at <= ?::timestamp", [cut_off])
+        cutoff = find_cutoff(lake, run.domain, as_of, interval_end)
+        events = lake.value("select count(*) from raw.events where event_at <= ?::timestamp", [cutoff])
         if not events:
             raise DataError(
-                f"no event up to {cut_off}: nothing landed in {run.settings.landing / 'events'} was accepted"
+                f"no event up to {cutoff}: nothing landed in {run.settings.landing / 'events'} was accepted"
                 " (see raw.quarantine); the run stops here and the live set stays as it is"
             )
         meter.rows_in, meter.rows_out = report.rows_in, report.accepted
-        meter.values = {"as_of": cut_off, "snapshot": lake.snapshot(), "events": events}
+        meter.values = {"as_of": cutoff, "snapshot": lake.snapshot(), "events": events}
 
 
 def claim_domain(lake: Lake, run: Run) -> None:
@@ -99,7 +99,7 @@ def claim_domain(lake: Lake, run: Run) -> None:
         )
 
 
-def find_cut_off(lake: Lake, domain: Domain, as_of: str | None, interval_end: datetime | None) -> datetime:
+def find_cutoff(lake: Lake, domain: Domain, as_of: str | None, interval_end: datetime | None) -> datetime:
     """Naive UTC: as_of where given, ISO-8601; else what the domain's clock says.
 
     Raises DataError where the clock is the data's and there is none.
@@ -138,7 +138,7 @@ def gate_input(run: Run) -> None:
 
 
 def build_features(run: Run) -> None:
-    """Spark: user × item confidence, statistics and co-visitation as of the cut-off, as Parquet."""
+    """Spark: user × item confidence, statistics and co-visitation as of the cutoff, as Parquet."""
     began = run.recorded("ingest")
     with metered(run, "build_features") as meter, open_lake(run.settings, read_only=True) as lake:
         built = run_spark(
@@ -211,7 +211,7 @@ def evaluate(run: Run) -> None:
 
 
 def train(run: Run) -> None:
-    """Fit the judged model on everything up to the cut-off and keep it with its checksum."""
+    """Fit the judged model on everything up to the cutoff and keep it with its checksum."""
     with metered(run, "train") as meter:
         training = read_training(run)
         meter.rows_in = len(training.events)

@@ -21,7 +21,7 @@ SET = ("recommendations", "candidate_lists", "similar_items", "popular_items")
 class Publication:
     """What one commit publishes.
 
-    as_of: cut-off of the events in it.  events_snapshot: lake snapshot that they were read from.
+    as_of: cutoff of the events in it.  events_snapshot: lake snapshot that they were read from.
     """
 
     publication_id: str

@@ -41,7 +41,7 @@ class PushedItem:
 
 
 def last_nightly(con: duckdb.DuckDBPyConnection) -> datetime | None:
-    """Cut-off of the newest published nightly, None before the first."""
+    """Cutoff of the newest published nightly, None before the first."""
     row = con.execute("select max(as_of) from serving.publications where kind = 'nightly'").fetchone()
     return row[0] if row else None
 

@@ -1,4 +1,4 @@
-"""A publish never forgets: what refreshes wrote since the run's cut-off goes into the new set first."""
+"""A publish never forgets: what refreshes wrote since the run's cutoff goes into the new set first."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ USERS = "caught_up_users"
 def catch_up(
     lake: Lake, domain: Domain, recommender: Recommender, publication: Publication, published_as_of: datetime
 ) -> Relisted:
-    """Fold in what came after the run's snapshot or cut-off, inside the publishing transaction.
+    """Fold in what came after the run's snapshot or cutoff, inside the publishing transaction.
 
-    publication.events_snapshot: the run's snapshot; published_as_of: the run's cut-off. Events that only a
-    nightly ingested and that lie after a cut-off in the past stay out, so that a backfill gives its own day.
+    publication.events_snapshot: the run's snapshot; published_as_of: the run's cutoff. Events that only a
+    nightly ingested and that lie after a cutoff in the past stay out, so that a backfill gives its own day.
     """
     con = lake.con
     _find_events(con, publication.events_snapshot, published_as_of)
@@ -43,7 +43,7 @@ def catch_up(
 
 
 def _find_events(con: duckdb.DuckDBPyConnection, snapshot: int, as_of: datetime) -> None:
-    """Events of batches that came after the snapshot, and refreshes' events after the cut-off."""
+    """Events of batches that came after the snapshot, and refreshes' events after the cutoff."""
     con.execute(
         f"""
         create or replace temp table caught_up_batches as

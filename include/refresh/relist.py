@@ -1,7 +1,7 @@
 """Bring lists up to date: those of touched users, and of everyone who was shown an item that changed.
 
 The refresh calls this for the events of its batch, and the nightly's publish for whatever was ingested
-since its own cut-off, so that a publish never forgets.
+since its own cutoff, so that a publish never forgets.
 """
 
 from __future__ import annotations

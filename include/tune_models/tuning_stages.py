@@ -25,7 +25,7 @@ from include.lake.lake import Lake, open_lake
 from include.nightly.contest import instant_of, settings_objects
 from include.nightly.judge import champion_settings
 from include.nightly.publishing import write_stages
-from include.nightly.stages import claim_domain, find_cut_off
+from include.nightly.stages import claim_domain, find_cutoff
 from include.publish.champion import find_champion
 from include.recommender.model_config import model_config
 from include.retrieval.registry import SOURCES
@@ -41,20 +41,20 @@ log = logging.getLogger(__name__)
 
 
 def prepare(run: Run, as_of: str | None, interval_end: datetime | None) -> list[str]:
-    """Fix cut-off, snapshot and champion; the sources to search for, none where there is nothing to do.
+    """Fix cutoff, snapshot and champion; the sources to search for, none where there is nothing to do.
 
-    Raises DataError when the lake holds no event up to the cut-off, or another domain.
+    Raises DataError when the lake holds no event up to the cutoff, or another domain.
     """
     config = model_config(run.domain)
     with metered(run, "prepare") as meter, open_lake(run.settings) as lake:
-        cut_off = find_cut_off(lake, run.domain, as_of, interval_end)
-        events = lake.value("select count(*) from raw.events where event_at <= ?::timestamp", [cut_off])
+        cutoff = find_cutoff(lake, run.domain, as_of, interval_end)
+        events = lake.value("select count(*) from raw.events where event_at <= ?::timestamp", [cutoff])
         if not events:
-            raise DataError(f"no event up to {cut_off} in raw.events: run `make nightly` first")
+            raise DataError(f"no event up to {cutoff} in raw.events: run `make nightly` first")
         claim_domain(lake, run)
         meter.rows_in = events
         meter.values = {
-            "as_of": cut_off,
+            "as_of": cutoff,
             "snapshot": lake.snapshot(),
             "champion": _champion_settings(lake, run),
         }
@@ -157,7 +157,7 @@ def best_settings(searched: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def read_splits(run: Run) -> tuple[list[Split], datetime]:
-    """The inner splits of what a nightly with the same cut-off would train on, and where that ends."""
+    """The inner splits of what a nightly with the same cutoff would train on, and where that ends."""
     config = model_config(run.domain)
     began = run.recorded("prepare")
     as_of = began["as_of"]

@@ -107,7 +107,7 @@ def inner_splits(training: TrainingData, config: ModelConfig, seed: int) -> list
 
     The newest window judges; while fewer than ENOUGH_JUDGED_USERS came back in it, windows before it judge
     too, each against what was known before it began (rolling origin).
-    Where nobody came back after the cut-off (one-visit users, equal timestamps), pairs are held out at
+    Where nobody came back after the cutoff (one-visit users, equal timestamps), pairs are held out at
     random instead; where even that leaves fewer than MIN_JUDGED_USERS, nothing is returned.
     """
     sampled = sample_users(training, MAX_SEARCH_EVENTS, seed)

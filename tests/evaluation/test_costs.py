@@ -18,7 +18,7 @@ from include.ranking.rules import Rules
 from include.recommender.model_config import ModelConfig, Tuning
 from include.tuning.fit import fit_recommender
 
-# Before the cut-off (time 10): a and b of everyone.  After it: u0 takes c, u1 takes a again, u2 takes d.
+# Before the cutoff (time 10): a and b of everyone.  After it: u0 takes c, u1 takes a again, u2 takes d.
 EVENTS = make_interactions(
     [0, 0, 1, 1, 2, 2, 3, 3, 0, 1, 2],
     [0, 1, 0, 1, 0, 1, 2, 3, 2, 0, 3],

@@ -19,7 +19,7 @@ def test_nothing_of_the_future_is_on_the_train_side():
     assert split.cutoff == 4
     assert split.train.as_of == 3
     assert split.train.events.event_at.max() == 3
-    # v took c after the cut-off and had a history; w has none and is left to the popular list.
+    # v took c after the cutoff and had a history; w has none and is left to the popular list.
     assert split.users.tolist() == [0, 1]
     assert split.relevant.toarray().tolist() == [[0, 0, 0, 1], [0, 0, 1, 0]]
 

@@ -244,7 +244,7 @@ def test_a_domain_that_wants_no_search_has_nothing_to_prepare(lake_run: Run) -> 
     assert tuning.prepare(run, None, None) == []
 
 
-def test_too_early_a_cut_off_has_nobody_to_judge_by_or_nothing_at_all(lake_run: Run) -> None:
+def test_too_early_a_cutoff_has_nobody_to_judge_by_or_nothing_at_all(lake_run: Run) -> None:
     run = replace(lake_run, run_id="tune")
     assert tuning.prepare(run, "2025-01-01T06:00:00Z", None) == []
     with pytest.raises(DataError, match="no event up to 2024-12-31"):

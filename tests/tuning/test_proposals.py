@@ -141,7 +141,7 @@ def test_only_the_newest_that_fits_is_judged(night: Run) -> None:
 
 
 def test_a_search_that_saw_the_events_that_judge_is_not_judged(night: Run) -> None:
-    """It may have seen what lies before the cut-off, to the last microsecond, and nothing more."""
+    """It may have seen what lies before the cutoff, to the last microsecond, and nothing more."""
     config = model_config(night.domain)
     share = night.domain.evaluation.holdout_share
     cutoff = instant_of(time_split(training(), share, config.consumed).cutoff)
