@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import re
@@ -34,8 +35,14 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        """Below NIGHTJAR_HOME/runs; the name keeps only characters that are safe in a path."""
-        return self.settings.runs / re.sub(r"[^A-Za-z0-9_-]", "_", self.run_id)[:120]
+        """Below NIGHTJAR_HOME/runs; the name keeps only characters that are safe in a path.
+
+        A name that lost something carries a digest of the whole id: two runs never share a folder.
+        """
+        name = re.sub(r"[^A-Za-z0-9_-]", "_", self.run_id)[:120]
+        if name != self.run_id:
+            name += "-" + hashlib.sha256(self.run_id.encode()).hexdigest()[:12]
+        return self.settings.runs / name
 
     @property
     def parquet(self) -> Path:

@@ -65,6 +65,11 @@ class Catalog:
         return text.replace(self.password, "***") if self.password else text
 
 
+# For each read_parquet and read_csv: DuckDB would take a folder named column=value on the path for a column,
+# before the file's own of that name.
+NO_PATH_COLUMNS = "hive_partitioning = false"
+
+
 def quote(text: str) -> str:
     """A SQL string literal."""
     return "'" + text.replace("'", "''") + "'"

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 from include.errors import DataError
+from include.lake.catalog import NO_PATH_COLUMNS
 from include.landing.clean import clean_text
 from include.landing.files import PendingFile, exact_path, file_format
 from include.landing.hashes import hash_file
@@ -130,7 +131,9 @@ def _prepare_parquet(con: duckdb.DuckDBPyConnection, file: PendingFile, number: 
         return PreparedFile(number, file.name, content_hash, 0, "parquet", file.path)
     path = exact_path(file.path)
     try:
-        columns = con.execute("describe select * from read_parquet([?])", [path]).fetchall()
+        columns = con.execute(
+            f"describe select * from read_parquet([?], {NO_PATH_COLUMNS})", [path]
+        ).fetchall()
         rows = con.execute("select sum(num_rows) from parquet_file_metadata([?])", [path]).fetchone()
     except duckdb.Error as error:
         return _unread(file, number, content_hash, "unreadable", f"unreadable: {str(error)[:500]}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from include.lake.catalog import quote
+from include.lake.catalog import NO_PATH_COLUMNS, quote
 from include.landing.files import exact_path
 from include.landing.mapping import json_pointer
 from include.landing.prepare import OFFSET_DIGITS, PreparedFile
@@ -61,7 +61,7 @@ def reader_sql(files: Sequence[PreparedFile], columns: Sequence[str]) -> tuple[s
     else:
         types = [type_ for _, type_ in files[0].columns]
         texts = [_parquet_text(name, type_) for name, type_ in zip(own, types, strict=True)]
-        source = f"read_parquet({paths})"
+        source = f"read_parquet({paths}, {NO_PATH_COLUMNS})"
     select = ", ".join([place, "null::varchar as nj_line", "true as nj_is_object", *texts, *nulls])
     return f"select {select} from {source}", own
 
@@ -69,8 +69,9 @@ def reader_sql(files: Sequence[PreparedFile], columns: Sequence[str]) -> tuple[s
 def line_source(paths: str) -> str:
     """Lines as they are, null for an empty one."""
     return (
-        f"read_csv({paths}, auto_detect=false, header=false, columns={{'nj_line': 'VARCHAR'}},"
-        f" delim={_NO_DELIMITER}, quote='', escape='', comment='', new_line='\\n', {_rejects()})"
+        f"read_csv({paths}, {NO_PATH_COLUMNS}, auto_detect=false, header=false,"
+        f" columns={{'nj_line': 'VARCHAR'}}, delim={_NO_DELIMITER}, quote='', escape='', comment='',"
+        f" new_line='\\n', {_rejects()})"
     )
 
 
@@ -94,8 +95,8 @@ def _json_sql(lines: str, columns: Sequence[str]) -> str:
 def _csv_source(paths: str, columns: Sequence[str], delimiter: str) -> str:
     types = ", ".join(f"{quote(name)}: 'VARCHAR'" for name in columns)
     return (
-        f"read_csv({paths}, auto_detect=false, header=true, columns={{{types}}}, delim={quote(delimiter)},"
-        f" quote='\"', escape='\"', comment='', new_line='\\n', {_rejects()})"
+        f"read_csv({paths}, {NO_PATH_COLUMNS}, auto_detect=false, header=true, columns={{{types}}},"
+        f" delim={quote(delimiter)}, quote='\"', escape='\"', comment='', new_line='\\n', {_rejects()})"
     )
 
 

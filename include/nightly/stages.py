@@ -18,7 +18,7 @@ from include.features.spark import build_features as run_spark
 from include.features.training_matrices import load_training
 from include.ingest.ingest import ingest_pending
 from include.interactions.training_data import TrainingData
-from include.lake.catalog import quote
+from include.lake.catalog import NO_PATH_COLUMNS, quote
 from include.lake.lake import Lake, open_lake
 from include.nightly import publishing
 from include.nightly.judge import evaluate_model, refused_as_stale
@@ -310,4 +310,4 @@ def _features(run: Run, table: str) -> str:
 
 
 def parquet_relation(files: list[str]) -> str:
-    return f"read_parquet([{', '.join(quote(file) for file in files)}])"
+    return f"read_parquet([{', '.join(quote(file) for file in files)}], {NO_PATH_COLUMNS})"

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from include.config.domain import Domain
 from include.interactions.histories import Histories
+from include.lake.catalog import NO_PATH_COLUMNS, quote
 from include.publish.listing import list_users
 from include.publish.tables import (
     CANDIDATE_LISTS,
@@ -91,5 +92,5 @@ def _append(file: pq.ParquetWriter, table: pa.Table) -> int:
 def staged_relations(folder: Path) -> dict[str, str]:
     """Table name -> the SQL relation that reads it."""
     return {
-        name: "read_parquet('" + str(folder / f"{name}.parquet").replace("'", "''") + "')" for name in TABLES
+        name: f"read_parquet({quote(str(folder / f'{name}.parquet'))}, {NO_PATH_COLUMNS})" for name in TABLES
     }

@@ -33,7 +33,8 @@ def explain(
     source = np.where(total > 0, parts.argmax(axis=0), names.index(FALLBACK)).astype(np.int8)
     share = np.where(total > 0, parts.max(axis=0) / np.where(total > 0, total, 1), 0).astype(np.float32)
     evidence = _evidence(recommender, histories, safe, source)
-    evidence[items == NO_ITEM] = NO_ITEM
+    # Where people take things again, an item may carry itself: "similar to" its own title says nothing.
+    evidence[(items == NO_ITEM) | (evidence == items)] = NO_ITEM
     reasons = _words(recommender, histories, items, source, evidence)
     return source, evidence, share, reasons
 

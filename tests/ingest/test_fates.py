@@ -457,3 +457,20 @@ def test_batches_by_rows_and_events_known_from_earlier_batches(
     assert seen == [6, 12]
     assert (report.kinds[-1].accepted, report.kinds[-1].deduplicated) == (6, 6)
     assert lake.value("select count(distinct batch_id) from ops.ingests") == 2
+
+
+@pytest.mark.parametrize("format", ["parquet", "csv", "jsonl"])
+def test_folders_on_the_path_never_change_data(
+    lake: Lake, settings: Settings, ingest: Ingest, format: str
+) -> None:
+    """Others partition by folder; the file's own columns are what counts."""
+    folder = settings.landing / "events" / "user_id=9" / "event_at=2020-01-01"
+    folder.mkdir(parents=True)
+    row = (
+        "select 'u1' as user_id, 'i1' as item_id, 'purchase' as event_type,"
+        " '2024-05-01T10:00:00Z' as event_at"
+    )
+    options = {"parquet": "format parquet", "csv": "format csv, header", "jsonl": "format json"}[format]
+    duckdb.connect().execute(f"copy ({row}) to '{folder / f'a.{format}'}' ({options})")
+    ingest()
+    assert lake.rows("select user_id, event_at from raw.events") == [("u1", datetime(2024, 5, 1, 10))]

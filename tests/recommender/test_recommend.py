@@ -209,6 +209,23 @@ def test_nothing_positive_cannot_be_fitted(data):
         fit_recommender(nothing, ModelConfig(), seed=1)
 
 
+def test_no_reason_points_at_the_item_itself(fitted, data):
+    """Where people take things again, lists hold what the history holds."""
+    allowing = fitted.with_config(replace(fitted.config, consumed=Consumed("allow")))
+    lists = recommend(allowing, data.histories)
+    again = np.array(
+        [np.isin(row, data.histories.weights[user].indices) for user, row in enumerate(lists.item_idx)]
+    )
+    assert again.any()
+    assert not (lists.evidence == lists.item_idx).any()
+    own = [
+        (reason, item)
+        for reason, item in zip(lists.reasons.ravel(), lists.item_idx.ravel(), strict=True)
+        if reason.endswith(f" Title {item}")
+    ]
+    assert own == []
+
+
 @dataclass(frozen=True)
 class LastIdParams:
     step: float = 1.0
