@@ -25,11 +25,31 @@ def task_defaults(execution_timeout: timedelta) -> dict[str, object]:
 
 
 def domain_param() -> Param:
-    return Param(None, type=["null", "string"], pattern="^[A-Za-z0-9_-]{1,40}$", title="Domain file")
+    return Param(
+        None,
+        type=["null", "string"],
+        pattern="^[A-Za-z0-9_-]{1,40}$",
+        title="Domain file",
+        description="Name of a file in include/domains, as movies. Empty: NIGHTJAR_CONFIG.",
+    )
+
+
+# Airflow checks no format, so a pattern does: yesterday and 2026-13-45 are refused at the door.
+INSTANT = (
+    r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
+    r"([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?(Z|[+-]([01]\d|2[0-3]):?[0-5]\d)?)?$"
+)
 
 
 def cutoff_param() -> Param:
-    return Param(None, type=["null", "string"], format="date-time", title="Cutoff (UTC)")
+    return Param(
+        None,
+        type=["null", "string"],
+        format="date-time",
+        pattern=INSTANT,
+        title="Cutoff (UTC)",
+        description="Only events until then count, as 2026-01-31T00:00:00Z. Empty: the domain's clock.",
+    )
 
 
 def this_run() -> Run:
