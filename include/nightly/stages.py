@@ -24,7 +24,7 @@ from include.nightly import publishing
 from include.nightly.judge import evaluate_model, refused_as_stale
 from include.nightly.train_model import fit_model
 from include.publish.champion import find_champion
-from include.publish.consumed import consumed_relation
+from include.publish.consumed_pairs import consumed_relation
 from include.publish.staged_set import staged_relations, write_staged_set
 from include.quality.exposure import PushedItem, find_pushed_items, last_nightly
 from include.quality.gate_report import save_results

@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from include.config.domain import Domain
-from include.publish.consumed import consumed_relation
+from include.publish.consumed_pairs import consumed_relation
 from include.publish.publish import Publication
 from include.quality.gate_report import GateReport
 from include.quality.gates import run_touched_output_gate
