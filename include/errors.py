@@ -22,7 +22,7 @@ class ConfigError(NightjarError):
         self.value = value
         self.expected = expected
         self.where = where
-        got = "is missing" if value is None else f"is {value!r}"
+        got = "has no value" if value is None else f"is {value!r}"
         at = f" in {where}" if where else ""
         super().__init__(f"config key '{key}'{at} {got}; expected {expected}")
 

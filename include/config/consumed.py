@@ -18,9 +18,9 @@ class Consumed:
 
 
 def consumed_from_value(value: object, where: str = "") -> Consumed:
-    """`exclude` (also when missing), `allow`, or `after: 30d`, as a mapping or as one text."""
-    if value is None or value in ("exclude", "allow"):
-        return Consumed(str(value or "exclude"))
+    """`exclude`, `allow`, or `after: 30d`, as a mapping or as one text.  Raises ConfigError otherwise."""
+    if value in ("exclude", "allow"):
+        return Consumed(str(value))
     text = f"after {value['after']}" if isinstance(value, Mapping) and set(value) == {"after"} else str(value)
     match = re.fullmatch(r"after:? *(\d+(?:\.\d+)?)d?", text)
     if match is None:

@@ -184,7 +184,7 @@ def load_domain(path: Path) -> Domain:
         text=_text_template(keys),
         # 384 numbers a text, 22 M parameters: runs on two cores at hundreds of texts a second.
         text_model=keys.text("text_model", "sentence-transformers/all-MiniLM-L6-v2"),
-        consumed=consumed_from_value(keys.get("consumed"), where),
+        consumed=_consumed(keys),
         list_size=keys.integer("list_size", 50, least=1, most=1000),
         # Newcomers of a known segment get that segment's popular items; without it, everyone's.
         segment_by=_optional_text(keys, "segment_by"),
@@ -270,7 +270,7 @@ def _events(keys: Keys) -> EventsConfig:
 
 def _instant(keys: Keys, key: str, default: datetime) -> datetime:
     value = keys.get(key)
-    if value is None:
+    if key not in keys:
         return default
     if isinstance(value, datetime):
         return value
@@ -291,6 +291,11 @@ def _text_template(keys: Keys) -> str:
     if not fields or any(field not in TEXT_FIELDS for field in fields):
         raise keys.fail("text", "a template of " + ", ".join(f"{{{field}}}" for field in TEXT_FIELDS))
     return template
+
+
+def _consumed(keys: Keys) -> Consumed:
+    value = keys.get("consumed")
+    return consumed_from_value(value, keys.where) if "consumed" in keys else Consumed()
 
 
 def _quality(keys: Keys) -> QualityLimits:

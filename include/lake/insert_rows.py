@@ -12,6 +12,7 @@ import pyarrow as pa
 from include.contracts import TABLES
 from include.errors import LakeError
 
+# Others are left to Arrow to tell from the values, and to DuckDB to cast.
 _ARROW = {
     "VARCHAR": pa.string(),
     "BIGINT": pa.int64(),
@@ -40,7 +41,9 @@ def insert_rows(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Mappi
         raise LakeError(f"{table} has no column {', '.join(unknown)}; expected {', '.join(types)}")
     if not rows:
         return
-    arrays = {name: pa.array([row.get(name) for row in rows], _ARROW[type_]) for name, type_ in types.items()}
+    arrays = {
+        name: pa.array([row.get(name) for row in rows], _ARROW.get(type_)) for name, type_ in types.items()
+    }
     con.register("rows_to_insert", pa.table(arrays))
     try:
         con.execute(f"insert into {table} by name select * from rows_to_insert")

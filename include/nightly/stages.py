@@ -185,22 +185,20 @@ def evaluate(run: Run) -> None:
     """Judge the challenger on a global time split before it is trained on everything.
 
     The newest open proposal of tune_models is judged too; one that is not better is left aside.
-    A run whose data end before the champion's is stale: refused before anything is fitted. Raises GateError
+    A run whose data end before the champion's is stale: refused before anything is read. Raises GateError
     with every figure when it is refused; the figures are kept in the lake either way.
     """
     as_of = run.recorded("ingest")["as_of"]
     with metered(run, "evaluate") as meter:
-        training = read_training(run)
-        meter.rows_in = len(training.events)
         with open_lake(run.settings, read_only=True) as lake:
             champion = find_champion(lake)
             proposals = open_proposals(lake, as_of)
-        stale = check_staleness(as_of, champion.trained_as_of) if champion else ()
-        judged = (
-            refused_as_stale(stale)
-            if stale
-            else evaluate_model(run, training, champion.load() if champion else None, proposals)
-        )
+        if champion and (stale := check_staleness(as_of, champion.trained_as_of)):
+            judged = refused_as_stale(stale)
+        else:
+            training = read_training(run)
+            meter.rows_in = len(training.events)
+            judged = evaluate_model(run, training, champion.load() if champion else None, proposals)
         meter.values = judged
         meter.rows_out = len(judged["evaluations"])
     for note in judged["notes"]:

@@ -8,7 +8,6 @@ from datetime import datetime
 
 import duckdb
 
-from include.contracts import TABLES
 from include.errors import GateError
 from include.lake.insert_rows import insert_rows
 from include.quality.check_kinds import Check
@@ -42,19 +41,19 @@ class GateReport:
         return tuple(f for f in self.findings if not f.is_success and f.check.severity == "critical")
 
     @property
-    def rows(self) -> list[tuple[object, ...]]:
+    def rows(self) -> list[dict[str, object]]:
         """Rows of ops.quality_results."""
         return [
-            (
-                self.run_id,
-                self.suite,
-                finding.check.name,
-                finding.is_success,
-                finding.check.severity,
-                finding.observed,
-                finding.check.rule.limit,
-                self.checked_at,
-            )
+            {
+                "run_id": self.run_id,
+                "suite": self.suite,
+                "expectation": finding.check.name,
+                "is_success": finding.is_success,
+                "severity": finding.check.severity,
+                "observed": finding.observed,
+                "limit": finding.check.rule.limit,
+                "checked_at": self.checked_at,
+            }
             for finding in self.findings
         ]
 
@@ -85,5 +84,4 @@ def save_results(con: duckdb.DuckDBPyConnection, reports: Sequence[GateReport]) 
         con.execute(
             "delete from ops.quality_results where run_id = ? and suite = ?", [report.run_id, report.suite]
         )
-        names = TABLES["ops.quality_results"].column_names
-        insert_rows(con, "ops.quality_results", [dict(zip(names, row, strict=True)) for row in report.rows])
+        insert_rows(con, "ops.quality_results", report.rows)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from types import NoneType
+from typing import Any, get_args, get_type_hints
 
-from include.config.consumed import Consumed, consumed_from_value
+from include.config.consumed import Consumed
 from include.config.domain import Domain
 from include.config.reader import Keys
 from include.errors import ConfigError
@@ -62,10 +63,11 @@ def model_config(domain: Domain) -> ModelConfig:
 
 
 def model_config_from_mapping(mapping: Mapping[str, Any], where: str = "") -> ModelConfig:
-    """ModelConfig from the domain file's keys retrieval, ranking, diversity, rules, cold_start, tuning,
-    consumed and list_size; other keys are someone else's.  Raises ConfigError(key, value, expected)."""
-    own = ("retrieval", "ranking", "diversity", "rules", "cold_start", "tuning", "consumed", "list_size")
-    keys = Keys({key: value for key, value in mapping.items() if key in own}, where=where)
+    """ModelConfig from the domain file's sections of MODEL_KEYS; consumed and list_size are the domain's own.
+
+    Raises ConfigError(key, value, expected).
+    """
+    keys = Keys(mapping, where=where)
     default = ModelConfig()
     retrieval = keys.section("retrieval")
     names = retrieval.texts("sources", default.sources)
@@ -84,8 +86,6 @@ def model_config_from_mapping(mapping: Mapping[str, Any], where: str = "") -> Mo
         candidates=ranking.integer("candidates", default.candidates, least=1, most=10_000),
         ranking=ranking.choice("method", ("auto", "blend", "learned"), default.ranking),
         reason_verb=ranking.text("reason_verb", default.reason_verb),
-        consumed=consumed_from_value(keys.get("consumed"), where),
-        list_size=keys.integer("list_size", default.list_size, least=1, most=1000),
         diversity=_diversity(keys.section("diversity")),
         rules=_rules(keys.section("rules")),
         tuning=_tuning(keys.section("tuning")),
@@ -107,9 +107,10 @@ def _params(retrieval: Keys, name: str) -> Any:
     section = retrieval.section(name)
     default = params_type()
     given: dict[str, Any] = {}
+    types = get_type_hints(params_type)
     for entry in fields(params_type):
         current = getattr(default, entry.name)
-        if section.is_null(entry.name) and "None" in str(entry.type):
+        if section.is_null(entry.name) and NoneType in get_args(types[entry.name]):
             section.get(entry.name)
             given[entry.name] = None  # no decay, as the params class says
         elif entry.name not in section:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from include.config.domain import load_domain
+from include.config.consumed import Consumed
+from include.config.domain import Domain, load_domain
 from include.errors import ConfigError, DataError
 from include.ingest.ingest import ingest_pending
 from include.lake.lake import open_lake
+from include.recommender.model_config import model_config
 from include.settings import DOMAINS, load_settings
 
 LINES = """\
@@ -119,12 +121,42 @@ def test_mapping_that_fails_is_named_and_takes_nothing_in(
         assert lake.value("select count(*) from ops.ingests") == 0
 
 
+def domain_with(tmp_path: Path, lines: str) -> Domain:
+    path = tmp_path / "made.yaml"
+    path.write_text(f"domain: made\nevents: {{types: {{view: {{weight: 1}}}}}}\n{lines}\n")
+    return load_domain(path)
+
+
 @pytest.mark.parametrize(
-    "line", ["list_size:", "clock: null", "evaluation: {max_users: }", "events: {types: {view: {weight: }}}"]
+    "line", ["list_size:", "clock: null", "consumed:", "evaluation: {max_users: }", "text: null"]
 )
 def test_a_key_without_a_value_is_no_default(tmp_path: Path, line: str) -> None:
-    path = tmp_path / "empty.yaml"
-    path.write_text(("" if line.startswith("events") else "events: {types: {view: {weight: 1}}}\n") + line)
-    path.write_text("domain: empty\n" + path.read_text() + "\n")
-    with pytest.raises(ConfigError, match=r"empty\.yaml"):
-        load_domain(path)
+    with pytest.raises(ConfigError, match=r"made\.yaml has no value; expected"):
+        domain_with(tmp_path, line)
+
+
+def test_an_event_types_keys_want_values_too(tmp_path: Path) -> None:
+    path = tmp_path / "made.yaml"
+    for events in ("{types: {view: {weight: }}}", "{types: {view: {weight: 1}}, earliest: }"):
+        path.write_text(f"domain: made\nevents: {events}\n")
+        with pytest.raises(ConfigError, match=r"made\.yaml has no value; expected"):
+            load_domain(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "consumed"),
+    [
+        ("", Consumed()),
+        ("consumed: allow", Consumed("allow")),
+        ("consumed: {after: 30d}", Consumed("after", 30.0)),
+        ('consumed: "after: 30d"', Consumed("after", 30.0)),
+    ],
+)
+def test_consumed_reaches_domain_and_model_alike(tmp_path: Path, line: str, consumed: Consumed) -> None:
+    domain = domain_with(tmp_path, line)
+    assert domain.consumed == model_config(domain).consumed == consumed
+
+
+def test_consumed_is_one_of_three(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="config key 'consumed' in made.yaml is 'sometimes'"):
+        domain_with(tmp_path, "consumed: sometimes")

@@ -112,8 +112,8 @@ def test_a_warning_by_default_and_a_refusal_where_the_domain_says(domain: Domain
     report = judge_lists(domain, {}, [item], run_id="r", checked_at=AFTER)
     report.raise_for_failures()
     (row,) = report.rows
-    assert (row[3], row[4]) == (False, "warning")
-    assert row[5] == "pushed shown to 9 instead of 3, 4 of its 5 new takers are new accounts"
+    assert (row["is_success"], row["severity"]) == (False, "warning")
+    assert row["observed"] == "pushed shown to 9 instead of 3, 4 of its 5 new takers are new accounts"
     blocking = replace(domain, quality=replace(domain.quality, pushed_items="block"))
     with pytest.raises(GateError, match="4 of its 5 new takers are new accounts"):
         judge_lists(blocking, {}, [item], run_id="r", checked_at=AFTER).raise_for_failures()

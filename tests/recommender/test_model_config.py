@@ -1,6 +1,5 @@
 import pytest
 
-from include.config.consumed import Consumed
 from include.errors import ConfigError
 from include.recommender.model_config import ModelConfig, model_config_from_mapping
 from include.retrieval.popular import PopularParams
@@ -21,14 +20,10 @@ def test_keys_map_onto_fields():
             "ranking": {"method": "blend", "reason_verb": "bought"},
             "diversity": {"strength": 0.2, "max_per_category": 3},
             "rules": {"block_items": ["x"], "boost_categories": {"new": 2}},
-            "consumed": {"after": "30d"},
-            "list_size": 20,
-            "quality": {"not": "ours"},
         }
     )
     assert config.sources == ("als", "popular")
     assert (config.params["als"].factors, config.params["als"].regularization) == (16, 5.0)
-    assert config.consumed == Consumed("after", 30.0)
     assert config.diversity.max_per_category == 3
     assert config.rules.boost_categories == {"new": 2.0}
 
@@ -39,7 +34,6 @@ def test_keys_map_onto_fields():
         ({"retrieval": {"sources": ["als", "magic"]}}, "retrieval.sources"),
         ({"retrieval": {"als": {"factor": 3}}}, "retrieval.als.factor"),
         ({"ranking": {"method": "best"}}, "ranking.method"),
-        ({"consumed": "sometimes"}, "consumed"),
         ({"diversity": {"strength": 2}}, "diversity.strength"),
         ({"diversity": {"strength": None}}, "diversity.strength"),
         ({"retrieval": {"sources": None}}, "retrieval.sources"),
@@ -58,10 +52,6 @@ def test_no_half_life_is_a_setting_and_not_the_default():
     config = model_config_from_mapping({"retrieval": {"popular": {"half_life_days": None}}})
     assert PopularParams().half_life_days == 30
     assert config.params["popular"] == PopularParams(half_life_days=None)
-
-
-def test_after_is_read_from_text_too():
-    assert model_config_from_mapping({"consumed": "after: 30d"}).consumed == Consumed("after", 30.0)
 
 
 def test_reach_is_chosen_unless_the_domain_says():
