@@ -157,18 +157,6 @@ _TABLES = (
     ),
     Table(
         "features",
-        "item_pairs",
-        "item × neighbour",
-        _columns(
-            ("item_id", "VARCHAR", "the item"),
-            ("neighbour_id", "VARCHAR", "item seen by the same users"),
-            ("users", "BIGINT", "people who had both"),
-            ("similarity", "DOUBLE", "cosine of user sets × support correction, 0 to 1"),
-        ),
-        sort=("item_id", "neighbour_id"),
-    ),
-    Table(
-        "features",
         "item_embeddings",
         "text model × text",
         _columns(

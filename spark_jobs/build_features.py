@@ -1,4 +1,4 @@
-"""Build features.user_items, user_stats, item_stats and item_pairs from the Parquet files of raw.events.
+"""Build features.user_items, user_stats and item_stats from the Parquet files of raw.events.
 
     python spark_jobs/build_features.py --manifest manifest.json [--master local[*]]
 
@@ -19,23 +19,19 @@ from datetime import datetime
 from functools import reduce
 from pathlib import Path
 
-import pyarrow as pa
 from pyspark import StorageLevel
-from pyspark.cloudpickle import register_pickle_by_value
-from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from include.contracts import TABLES
 from include.features.confidence import Confidence, decayed_events_sql, pairs_sql, recent_events_sql
 from include.features.manifest import EventFile, Manifest, read_manifest
-from include.features.nearest_items import nearest_items
 
 # TIMESTAMP_NTZ is the lake's TIMESTAMP: UTC without a zone, no conversion on the way in or out.
 EVENT_SCHEMA = (
     "user_id string, item_id string, event_type string, event_at timestamp_ntz, value double,"
     " _ducklake_internal_snapshot_id bigint"
 )
-NEAREST_SCHEMA = "item int, neighbour int, users bigint, similarity double"
 # Rows in a task of a shuffle: some 50 MB of events, well within one core's share of a 1 GB driver.
 ROWS_PER_PARTITION = 250_000
 # Rows in a file that the lake adopts: some 50 MB, so that a lake of 100 M pairs has 50 files.
@@ -125,57 +121,6 @@ def build_item_stats(pairs: DataFrame, *, partitions: int) -> DataFrame:
     )
 
 
-def build_item_pairs(
-    pairs: DataFrame, *, max_items_per_user: int, neighbours: int, shrink: float, partitions: int
-) -> DataFrame:
-    """features.item_pairs: the ``neighbours`` items most alike, by the users who showed interest in both.
-
-    similarity = |U_i and U_j| / sqrt(|U_i| |U_j|) * n / (n + shrink),  n = |U_i and U_j|
-    where U_i are the users with weight > 0 for i among their newest ``max_items_per_user`` items: a user adds
-    at most max_items_per_user^2 pairs, so that neither a crawler nor a shop's own account stops the job.
-    Source: item-based cosine, Sarwar et al. 2001; support correction, Bell and Koren 2007, section 3.
-
-    Items are dealt out to blocks, a block gets the baskets of all users who have one of its items, and counts
-    its own rows of the item x item matrix whole. So only the neighbours kept leave a task, never the pairs,
-    which outnumber them a hundredfold.
-    """
-    newest_first = Window.partitionBy("user_id").orderBy(F.col("last_event_at").desc(), F.col("item_id"))
-    liked = (
-        pairs.where("weight > 0")
-        .select("user_id", "item_id", F.row_number().over(newest_first).alias("recency"))
-        .where(F.col("recency") <= max_items_per_user)
-    )
-    # Numbers in the order of ids: smaller to move than texts, and a tie goes to the smaller id.
-    items = (
-        liked.groupBy("item_id")
-        .agg(F.count(F.lit(1)).cast("int").alias("users"))
-        .select((F.row_number().over(Window.orderBy("item_id")) - 1).alias("item"), "item_id", "users")
-        .persist(StorageLevel.MEMORY_AND_DISK)
-    )
-    entry = F.struct(F.col("item"), F.col("users"))
-    baskets = (
-        liked.join(F.broadcast(items), on="item_id", how="inner")
-        .groupBy("user_id")
-        .agg(F.collect_list(entry).alias("basket"))
-    )
-    in_block = F.array_distinct(F.transform("basket", lambda entry: entry["item"] % partitions))
-    dealt = baskets.select(F.explode(in_block).alias("block"), "basket")
-
-    def nearest(group: pa.Table) -> pa.Table:
-        return nearest_items(group, neighbours=neighbours, shrink=shrink, blocks=partitions)
-
-    # Sent with the task, so that workers need Python with numpy, scipy and pyarrow but not this repository.
-    register_pickle_by_value(sys.modules[nearest_items.__module__])
-    kept = dealt.groupBy("block").applyInArrow(nearest, NEAREST_SCHEMA)
-    ids = items.select("item", "item_id")
-    neighbour_ids = items.select(F.col("item").alias("neighbour"), F.col("item_id").alias("neighbour_id"))
-    return (
-        kept.join(F.broadcast(ids), on="item", how="inner")
-        .join(F.broadcast(neighbour_ids), on="neighbour", how="inner")
-        .select("item_id", "neighbour_id", "users", "similarity")
-    )
-
-
 def write_table(table: DataFrame, name: str, folder: str, *, rows: int) -> None:
     """Write as the contract has it: columns in order, sorted, a file for each ROWS_PER_FILE of ``rows``."""
     files = max(1, math.ceil(rows / ROWS_PER_FILE))
@@ -203,7 +148,7 @@ def build(spark: SparkSession, manifest: Manifest) -> None:
         pairs.persist(StorageLevel.MEMORY_AND_DISK)
         for table in manifest.tables[name]:
             write_table(
-                build_table(table, pairs, manifest, partitions),
+                build_table(table, pairs, partitions),
                 table,
                 f"{manifest.output}/{name}",
                 rows=manifest.rows,
@@ -211,7 +156,7 @@ def build(spark: SparkSession, manifest: Manifest) -> None:
         pairs.unpersist()
 
 
-def build_table(name: str, pairs: DataFrame, manifest: Manifest, partitions: int) -> DataFrame:
+def build_table(name: str, pairs: DataFrame, partitions: int) -> DataFrame:
     """A table of schema features from `build_pairs`."""
     if name == "user_items":
         return pairs
@@ -219,15 +164,7 @@ def build_table(name: str, pairs: DataFrame, manifest: Manifest, partitions: int
         return build_user_stats(pairs)
     if name == "item_stats":
         return build_item_stats(pairs, partitions=partitions)
-    if name == "item_pairs":
-        return build_item_pairs(
-            pairs,
-            max_items_per_user=manifest.max_items_per_user,
-            neighbours=manifest.neighbours,
-            shrink=manifest.shrink,
-            partitions=partitions,
-        )
-    raise ValueError(f"table {name!r}; expected user_items, user_stats, item_stats or item_pairs")
+    raise ValueError(f"table {name!r}; expected user_items, user_stats or item_stats")
 
 
 def start_session(master: str, driver_memory: str, java_options: str = "") -> SparkSession:

@@ -23,6 +23,7 @@ from include.features.confidence import Confidence
 from include.features.java import ClassArchive, class_archive, find_java
 from include.features.job import run_job
 from include.features.manifest import FEATURE_TABLES, EventFile, Manifest
+from include.whole_files import whole_file
 
 _EVENT_AT = datetime(2026, 1, 1)
 
@@ -36,19 +37,19 @@ def make_class_archive(environ: Mapping[str, str]) -> Path:
     archive = class_archive(java_home)
     archive.top.parent.mkdir(parents=True, exist_ok=True)
     _make_base(java_home, archive)
-    draft = archive.top.with_suffix(".tmp")
-    draft.unlink(missing_ok=True)
     # Hundreds of classes cannot be kept, with a warning each.
     quiet = ["-Xlog:cds=off", "-Xlog:cds+dynamic=off"]
-    options = ["-XX:+UseSerialGC", f"-XX:ArchiveClassesAtExit={draft}", *quiet]
+    options = ["-XX:+UseSerialGC", *quiet]
     if archive.base.is_file():
         options.append(f"-XX:SharedArchiveFile={archive.base}")
-    with tempfile.TemporaryDirectory() as scratch:
+    with whole_file(archive.top) as partial, tempfile.TemporaryDirectory() as scratch:
+        options.append(f"-XX:ArchiveClassesAtExit={partial}")
         manifest = _sample(Path(scratch))
         run_job(manifest, Path(scratch), master="local[*]", environ=environ, java_options=options)
-    if not draft.is_file():
-        raise NightjarError(f"{java_home}/bin/java left no archive at {draft}; the job runs without one")
-    draft.replace(archive.top)
+        if not partial.is_file():
+            raise NightjarError(
+                f"{java_home}/bin/java left no archive at {partial}; the job runs without one"
+            )
     return archive.top
 
 
@@ -84,9 +85,6 @@ def _sample(folder: Path) -> Manifest:
         cutoffs={"as_of": _EVENT_AT},
         tables={"as_of": FEATURE_TABLES},
         recent_days=1.0,
-        max_items_per_user=2,
-        neighbours=1,
-        shrink=0.0,
         output=str(folder / "features"),
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from include.features.confidence import Confidence
 
-FEATURE_TABLES = ("user_items", "user_stats", "item_stats", "item_pairs")
+FEATURE_TABLES = ("user_items", "user_stats", "item_stats")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,6 @@ class Manifest:
     cutoffs: name -> instant, naive UTC; a folder <output>/<name>/<table>/ is written for each.
     tables: cutoff's name -> tables of schema features to write.
     recent_days: the window of item_stats.recent_events.
-    max_items_per_user, neighbours, shrink: see docs/features.md on item_pairs.
     """
 
     files: Sequence[EventFile]
@@ -39,9 +38,6 @@ class Manifest:
     cutoffs: Mapping[str, datetime]
     tables: Mapping[str, Sequence[str]]
     recent_days: float
-    max_items_per_user: int
-    neighbours: int
-    shrink: float
     output: str
 
     def write(self, path: Path) -> None:

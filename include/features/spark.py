@@ -24,11 +24,6 @@ log = logging.getLogger(__name__)
 
 # What is recent: a month, or one half-life where the domain forgets faster (news).
 MAX_RECENT_DAYS = 30.0
-# A history of 500 items says what someone likes; at 500 a user adds at most 125,000 pairs of items.
-MAX_ITEMS_PER_USER = 500
-NEIGHBOURS = 50
-# Pairs of 10 users count half: one shared user is chance more often than taste.
-SHRINK = 10.0
 
 
 @dataclass(frozen=True)
@@ -68,7 +63,7 @@ def build_features(
 
     out: a fresh folder below the lake's data folder, so that a publish can adopt the files; None: one is
         made up.
-    tables: cutoff's name -> tables to build; all four where it is not named.
+    tables: cutoff's name -> tables to build; all where it is not named.
     environ: passed on to the job; None: this process's.
     Raises DataError without events, NightjarError with the log's last lines when the job fails.
     """
@@ -88,9 +83,6 @@ def build_features(
         cutoffs=dict(cutoffs),
         tables={name: tuple((tables or {}).get(name, FEATURE_TABLES)) for name in cutoffs},
         recent_days=min(MAX_RECENT_DAYS, domain.events.half_life_days),
-        max_items_per_user=MAX_ITEMS_PER_USER,
-        neighbours=NEIGHBOURS,
-        shrink=SHRINK,
         output=_address(folder),
     )
     environ = os.environ if environ is None else environ

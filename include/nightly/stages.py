@@ -138,7 +138,7 @@ def gate_input(run: Run) -> None:
 
 
 def build_features(run: Run) -> None:
-    """Spark: user × item confidence, statistics and co-visitation as of the cutoff, as Parquet."""
+    """Spark: user × item confidence and statistics as of the cutoff, as Parquet."""
     began = run.recorded("ingest")
     with metered(run, "build_features") as meter, open_lake(run.settings, read_only=True) as lake:
         built = run_spark(
@@ -160,7 +160,7 @@ def gate_features(run: Run, files: dict[str, list[str]]) -> None:
     with open_lake(run.settings) as lake:
         report = run_feature_gate(
             lake,
-            {name: parquet_relation(files[name]) for name in ("user_items", "item_pairs") if files[name]},
+            {"user_items": parquet_relation(files["user_items"])},
             run_id=run.run_id,
             as_of=run.recorded("ingest")["as_of"],
             checked_at=utc_now(),

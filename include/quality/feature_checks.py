@@ -8,7 +8,7 @@ from include.contracts import TABLES
 from include.quality.check_kinds import Check, NoRows, NotNull, RowCount, Unique
 from include.quality.input_checks import instant
 
-FEATURE_RELATIONS = ("user_items", "item_pairs")
+FEATURE_RELATIONS = ("user_items",)
 
 
 def feature_checks(*, as_of: datetime) -> tuple[Check, ...]:
@@ -23,10 +23,6 @@ def feature_checks(*, as_of: datetime) -> tuple[Check, ...]:
             "user_items", "the first event is not after the last", _unlike("first_event_at <= last_event_at")
         ),
         Check("user_items", "no event is after as_of", _unlike(f"last_event_at <= {instant(as_of)}")),
-        *_given("item_pairs"),
-        Check("item_pairs", "a pair is there once", Unique(("item_id", "neighbour_id"))),
-        Check("item_pairs", "no item is its own neighbour", _unlike("item_id <> neighbour_id")),
-        Check("item_pairs", "similarity is from 0 to 1", _unlike("similarity between 0 and 1")),
     )
 
 

@@ -54,7 +54,7 @@ def run_feature_gate(
 ) -> GateReport:
     """Check what is about to be trained on, in plain SQL: cheap enough to stand before every training.
 
-    views: user_items and item_pairs, each with the contract's columns; see ``run_output_gate``.
+    views: user_items with the contract's columns; see ``run_output_gate``.
     """
     checks = feature_checks(as_of=as_of)
     with gate_views(lake.con, views, FEATURE_RELATIONS, checks):

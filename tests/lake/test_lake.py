@@ -13,13 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from include.contracts import TABLES
 from include.errors import LakeError
 from include.installation import REPO
+from include.lake.catalog import quote
 from include.lake.lake import Lake, adopt_files, open_lake
 from include.lake.lock import writer_lock
 from include.settings import Settings
@@ -208,17 +207,20 @@ def test_adopted_parquet_replaces_the_content(settings: Settings) -> None:
         folder = Path(lake.catalog.data) / "features" / "adopted"
         folder.mkdir(parents=True)
         for name, item in (("one", "a"), ("two", "b")):
-            table = pa.table({"item_id": [item], "neighbour_id": ["x"], "users": [3], "similarity": [0.5]})
-            pq.write_table(table, folder / f"{name}.parquet")
+            lake.con.execute(
+                f"copy (from (values (1)) left join features.item_stats on false"
+                f" select item_stats.* replace ('{item}' as item_id, 3::bigint as users))"
+                f" to {quote(str(folder / f'{name}.parquet'))}"
+            )
         for name, expected in (("one", "a"), ("two", "b")):
             files = [str(folder / f"{name}.parquet")]
             lake.write(
-                lambda con, files=files: adopt_files(con, "features.item_pairs", files),
+                lambda con, files=files: adopt_files(con, "features.item_stats", files),
                 run_id="r",
                 message="m",
             )
-            assert lake.rows("select item_id, users from features.item_pairs") == [(expected, 3)]
-        assert lake.files("features.item_pairs") == [(str(folder / "two.parquet"), None)]
+            assert lake.rows("select item_id, users from features.item_stats") == [(expected, 3)]
+        assert lake.files("features.item_stats") == [(str(folder / "two.parquet"), None)]
 
 
 def test_reading_a_lake_that_is_not_there_says_so(settings: Settings) -> None:

@@ -44,7 +44,7 @@ OUTPUT = {
     "live_users": "live_users",
 }
 
-FEATURES = {"user_items": "features.user_items", "item_pairs": "features.item_pairs"}
+FEATURES = {"user_items": "features.user_items"}
 
 GOOD = """
 insert into raw.events
@@ -67,7 +67,6 @@ create temp table consumed as
 insert into features.user_items by name select user_id, item_id, 1.0 as weight, 1 as events,
     timestamp '2026-02-01' as first_event_at, timestamp '2026-02-01' as last_event_at,
     timestamp '2026-03-01' as as_of from consumed;
-insert into features.item_pairs values ('i1', 'i2', 1, 0.5), ('i2', 'i1', 1, 0.5);
 insert into serving.recommendations select user_id, n, 'i' || (n + 2), 4.0 - n, 'als', 'because', 'm1', 'p1',
     timestamp '2026-03-01', 0.5 from listeners, range(1, 4) r (n);
 insert into serving.candidate_lists select user_id, source, ['i3', 'i4', 'i5'], [3.0, 2.0, 1.0], 'p1'
@@ -132,7 +131,6 @@ INPUT_FAULTS = {
 }
 
 _PAIR = "where user_id = 'u1' and item_id = 'i2'"
-_NEIGHBOUR = "where item_id = 'i2'"
 
 FEATURE_FAULTS = {
     "user_items: there are pairs": "delete from features.user_items",
@@ -149,17 +147,6 @@ FEATURE_FAULTS = {
     "user_items: no event is after as_of": (
         f"update features.user_items set last_event_at = '2026-03-01 00:00:01' {_PAIR}"
     ),
-    **{
-        f"item_pairs: {column} is given": f"update features.item_pairs set {column} = null {_NEIGHBOUR}"
-        for column in TABLES["features.item_pairs"].column_names
-    },
-    "item_pairs: a pair is there once": (
-        f"insert into features.item_pairs from features.item_pairs {_NEIGHBOUR}"
-    ),
-    "item_pairs: no item is its own neighbour": (
-        f"update features.item_pairs set neighbour_id = 'i2' {_NEIGHBOUR}"
-    ),
-    "item_pairs: similarity is from 0 to 1": f"update features.item_pairs set similarity = 1.1 {_NEIGHBOUR}",
 }
 
 # Every rank, score and id of the four serving tables in turn.

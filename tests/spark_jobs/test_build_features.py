@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import random
 from datetime import datetime, timedelta
-from itertools import combinations
 from pathlib import Path
 
 import duckdb
@@ -140,34 +138,10 @@ def test_statistics_by_hand(spark: SparkSession, tmp_path: Path):
     ]
 
 
-def test_item_pairs_follow_the_definition(spark: SparkSession, tmp_path: Path):
-    events = [row for row in random_events(1500, seed=3) if row[2] != "unknown"]
-    pairs = pairs_of(read(spark, write(tmp_path / "events.parquet", events))).persist()
-    liked: dict[str, set[str]] = {}
-    for row in pairs.where("weight > 0").collect():
-        liked.setdefault(row["item_id"], set()).add(row["user_id"])
-    expected = {}
-    for left, right in combinations(sorted(liked), 2):
-        if n := len(liked[left] & liked[right]):
-            similarity = n / math.sqrt(len(liked[left]) * len(liked[right])) * n / (n + 2)
-            expected[left, right] = expected[right, left] = (n, pytest.approx(similarity))
-    found = job.build_item_pairs(pairs, max_items_per_user=500, neighbours=99, shrink=2.0, partitions=4)
-    rows = rows_of(found)
-    assert {(item, other): (users, similarity) for item, other, users, similarity in rows} == expected
-    assert len(rows) == len(expected) > 50
-
-
-def test_a_long_history_counts_with_its_newest_items_only(spark: SparkSession, tmp_path: Path):
-    events = [("a", f"i{k}", "rating", CUTOFF - timedelta(hours=k), 1.0) for k in range(5)]
-    pairs = pairs_of(read(spark, write(tmp_path / "events.parquet", events)))
-    found = job.build_item_pairs(pairs, max_items_per_user=2, neighbours=9, shrink=0.0, partitions=2)
-    assert sorted(rows_of(found)) == [("i0", "i1", 1, 1.0), ("i1", "i0", 1, 1.0)]
-
-
 def test_files_hold_the_contract_sorted_and_at_the_cutoff_asked_for(spark: SparkSession, tmp_path: Path):
     file = write(tmp_path / "events.parquet", random_events(500, seed=4))
     earlier = CUTOFF - timedelta(days=100)
-    tables = ("user_items", "user_stats", "item_stats", "item_pairs")
+    tables = ("user_items", "user_stats", "item_stats")
     manifest = Manifest(
         files=[EventFile(file, None)],
         snapshot=1,
@@ -176,9 +150,6 @@ def test_files_hold_the_contract_sorted_and_at_the_cutoff_asked_for(spark: Spark
         cutoffs={"as_of": CUTOFF, "holdout": earlier},
         tables={"as_of": tables, "holdout": ("user_items",)},
         recent_days=30,
-        max_items_per_user=10,
-        neighbours=5,
-        shrink=1.0,
         output=str(tmp_path / "out"),
     )
     job.build(spark, manifest)

@@ -85,7 +85,7 @@ def fit_unjudged(run: Run) -> None:
 
 
 def build_features(lake: Lake, run: Run) -> None:
-    """What the Spark job writes, by the same formula; item_pairs stays empty."""
+    """What the Spark job writes, by the same formula."""
     began = run.recorded("ingest")
     events = f"(select * from raw.events at (version => {began['snapshot']}))"
     folder = Path(lake.catalog.data) / "features" / uuid4().hex
@@ -101,7 +101,7 @@ def build_features(lake: Lake, run: Run) -> None:
                 folder / f"{table}.parquet",
             )
         files = {name: [str(folder / f"{name}.parquet")] for name in ("user_items", *_TABLES)}
-        meter.values = {"files": {**files, "item_pairs": []}}
+        meter.values = {"files": files}
 
 
 def _write(lake: Lake, query: str, path: Path) -> None:
