@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bin.env import process_environment
 from include.installation import DUCKDB_EXTENSIONS, JAVA_SHIM_HOME, SHARE
+from include.whole_files import whole_file
 
 # Wheels of duckdb-extensions; the Postgres one serves a Postgres catalog.
 EXTENSIONS = ("ducklake", "sqlite_scanner", "postgres_scanner")
@@ -73,12 +74,9 @@ def migrate_template_database() -> Path:
         done = subprocess.run(command, env=env, capture_output=True, text=True)
         if done.returncode:
             raise SystemExit(f"airflow db migrate failed on an empty database:\n{done.stdout}\n{done.stderr}")
-        AIRFLOW_TEMPLATE.parent.mkdir(parents=True, exist_ok=True)
-        draft = AIRFLOW_TEMPLATE.with_suffix(".tmp")
-        draft.unlink(missing_ok=True)
-        with sqlite3.connect(Path(scratch) / "airflow.db") as database:
-            database.execute("vacuum into ?", [str(draft)])  # one file, the write-ahead log included
-        draft.replace(AIRFLOW_TEMPLATE)
+        migrated = Path(scratch) / "airflow.db"
+        with whole_file(AIRFLOW_TEMPLATE) as partial, sqlite3.connect(migrated) as database:
+            database.execute("vacuum into ?", [str(partial)])  # one file, the write-ahead log included
     return AIRFLOW_TEMPLATE
 
 

@@ -22,6 +22,7 @@ from include.errors import ConfigError, DataError, NightjarError
 from include.lake.lake import Lake, open_lake
 from include.landing.files import landing_folder
 from include.settings import Settings, load_settings, utc_now
+from include.whole_files import write_whole
 
 POLL_SECONDS = 0.1
 SEED = 42
@@ -172,9 +173,7 @@ def file_lander(settings: Settings, domain: Domain) -> Lander:
 
     def land(events: list[Event]) -> Callable[[Lake], bool]:
         name = f"live-{time.time_ns()}.jsonl"
-        partial = folder / f".{name}"
-        partial.write_text("".join(json.dumps(event) + "\n" for event in events), encoding="utf-8")
-        partial.replace(folder / name)
+        write_whole(folder / name, "".join(json.dumps(event) + "\n" for event in events))
         return lambda lake: bool(
             lake.value("select count(*) from ops.ingests where source = 'events' and file = ?", [name])
         )

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bin.env import LOGIN, process_environment
 from include.installation import SHARE
+from include.whole_files import whole_file
 
 FOLDERS = ("landing/events", "landing/items", "landing/users", "lake", "models", "reports", "airflow/logs")
 
@@ -36,10 +37,9 @@ def prepare_home(env: Mapping[str, str]) -> Path:
 
 def _write_login(passwords: Path) -> None:
     if not passwords.is_file():
-        draft = passwords.with_name(f"{passwords.name}.{os.getpid()}")
-        draft.touch(mode=0o600)
-        draft.write_text(json.dumps(dict([LOGIN])) + "\n")
-        draft.replace(passwords)
+        with whole_file(passwords) as partial:
+            partial.touch(mode=0o600)
+            partial.write_text(json.dumps(dict([LOGIN])) + "\n")
 
 
 def _is_missing(database: str) -> bool:
@@ -50,9 +50,8 @@ def _migrate(env: Mapping[str, str], database: str) -> None:
     template = SHARE / "airflow.db"
     if _is_missing(database) and template.is_file():
         target = Path(database.removeprefix("sqlite:///"))
-        draft = target.with_name(f"{target.name}.{os.getpid()}")
-        shutil.copyfile(template, draft)
-        draft.replace(target)
+        with whole_file(target) as partial:
+            shutil.copyfile(template, partial)
         return
     print("setup: migrating Airflow's database", flush=True)
     done = subprocess.run(

@@ -20,6 +20,7 @@ import psutil
 from include.config.domain import Domain
 from include.errors import DataError
 from include.settings import Settings, utc_now
+from include.whole_files import write_whole
 
 log = logging.getLogger(__name__)
 SAMPLE_SECONDS = 0.1
@@ -51,10 +52,7 @@ class Run:
 
     def record(self, stage: str, values: dict[str, Any]) -> None:
         """Keep what a stage wants later ones to know.  values: JSON; instants as datetime."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        partial = self.folder / f".{stage}.tmp"
-        partial.write_text(json.dumps(values, indent=1, default=_encode), encoding="utf-8")
-        partial.replace(self.folder / f"{stage}.json")
+        write_whole(self.folder / f"{stage}.json", json.dumps(values, indent=1, default=_encode))
 
     def recorded(self, stage: str) -> dict[str, Any]:
         """What a stage recorded.  Raises DataError when it has not run in this run."""

@@ -18,6 +18,7 @@ import duckdb
 from include.errors import DataError
 from include.lake.catalog import quote
 from include.landing.hashes import hash_file
+from include.whole_files import whole_file
 
 log = logging.getLogger(__name__)
 PACKAGE = "recbole==1.2.1"
@@ -141,9 +142,7 @@ def _make_users(con: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 def _write(con: duckdb.DuckDBPyConnection, query: str, target: Path) -> int:
     """Write the rows under a name that is not read yet, then rename.  Returns how many."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f"_{target.name}.tmp")
     form = "parquet" if target.suffix == ".parquet" else "json"
-    row = con.execute(f"copy ({query}) to {quote(str(partial))} (format {form})").fetchone()
-    partial.replace(target)
+    with whole_file(target) as partial:
+        row = con.execute(f"copy ({query}) to {quote(str(partial))} (format {form})").fetchone()
     return int(row[0]) if row else 0

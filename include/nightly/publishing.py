@@ -23,6 +23,7 @@ from include.reporting.report_page import render_page
 from include.run import Run, metered
 from include.settings import utc_now
 from include.tuning.proposals import Decision, close_proposals
+from include.whole_files import write_whole
 
 log = logging.getLogger(__name__)
 # Property of the lake: the set that the newest nightly published.
@@ -175,6 +176,4 @@ def write_stages(con: duckdb.DuckDBPyConnection, run: Run) -> None:
 def write_page(run: Run, page: str, publication_id: str) -> None:
     """Put the page under its publication's name and under ``latest.html``."""
     for name in (publication_id, "latest"):
-        partial = run.settings.reports / f".{name}.tmp"
-        partial.write_text(page, encoding="utf-8")
-        partial.replace(run.settings.reports / f"{name}.html")
+        write_whole(run.settings.reports / f"{name}.html", page)

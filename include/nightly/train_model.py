@@ -13,7 +13,7 @@ from typing import Any
 from include.installation import REPO
 from include.interactions.training_data import TrainingData
 from include.nightly.judge import judged_model
-from include.recommender.storage import checksum_path, load_recommender, save_recommender
+from include.recommender.storage import checksum_path, load_recommender, save_recommender, write_checksum
 from include.run import Run
 from include.settings import SEED
 from include.tuning.refit import refit_recommender
@@ -34,7 +34,7 @@ def fit_model(run: Run, training: TrainingData) -> dict[str, Any]:
     artifact = run.settings.models / f"{version}.npz"
     checksum_path(partial).unlink()
     partial.replace(artifact)
-    checksum_path(artifact).write_text(f"{checksum}  {artifact.name}\n", encoding="utf-8")
+    write_checksum(artifact, checksum)
     report = recommender.report
     return {
         "model_version": version,

@@ -9,6 +9,8 @@ from typing import Self
 import lightgbm
 import numpy as np
 
+from include.ranking.standardise import standardised
+
 # Small trees and many of them; strong smoothing since a judged user holds but a few positives.
 # Source of the starting point: LightGBM docs, "Parameters Tuning", deal with over-fitting.
 PARAMETERS = {
@@ -67,9 +69,7 @@ class Ranker:
         flat = self.booster.predict(features.reshape(-1, n_features), num_threads=1)
         trees = np.asarray(flat, dtype=np.float32).reshape(n_users, n_candidates)
         is_real = np.isfinite(blended)
-        mixed = (1 - self.share) * _standardised(blended, is_real) + self.share * _standardised(
-            trees, is_real
-        )
+        mixed = (1 - self.share) * standardised(blended, is_real) + self.share * standardised(trees, is_real)
         return np.where(is_real, mixed, -np.inf).astype(np.float32)
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -81,12 +81,3 @@ class Ranker:
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Self:
         booster = lightgbm.Booster(model_str=arrays["trees"].tobytes().decode())
         return cls(booster, tuple(booster.feature_name()), float(arrays["share"]))
-
-
-def _standardised(values: np.ndarray, is_real: np.ndarray) -> np.ndarray:
-    count = np.maximum(is_real.sum(axis=1, keepdims=True), 1)
-    filled = np.where(is_real, values, 0)
-    mean = filled.sum(axis=1, keepdims=True) / count
-    centred = np.where(is_real, values - mean, 0)
-    spread = np.sqrt((centred**2).sum(axis=1, keepdims=True) / count)
-    return centred / np.where(spread > 1e-9, spread, 1)

@@ -35,7 +35,7 @@ def lift(items: np.ndarray, score: np.ndarray, lifts: np.ndarray | None) -> tupl
     if lifts is None or not lifts.any():
         return items, score
     by_item = np.pad(lifts, (0, max(0, int(items.max(initial=-1)) + 1 - len(lifts))))
-    _, spread = _standardised(score)
+    _, spread = _in_spreads(score)
     lifted = (score + by_item[items] * spread).astype(np.float32)
     order = np.argsort(-lifted, axis=1, kind="stable")
     return np.take_along_axis(items, order, axis=1), np.take_along_axis(lifted, order, axis=1)
@@ -54,7 +54,7 @@ def learn_lifts(
     lifts = np.zeros(n_items, dtype=np.float64)
     if reach <= 0 or not len(items):
         return lifts.astype(np.float32)
-    value, _ = _standardised(score)
+    value, _ = _in_spreads(score)
     k = min(k, items.shape[1])
     least = least_shown(len(items), n_items, k)
     for _ in range(MAX_ROUNDS):
@@ -85,7 +85,7 @@ def _nth_smallest(items: np.ndarray, gaps: np.ndarray, n: np.ndarray, n_items: i
     return found
 
 
-def _standardised(score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _in_spreads(score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(score / spread, spread (n_users, 1)) over the row's candidates; a row without spread is not lifted.
 
     Only differences matter here, so that no mean is taken off.

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from include.interactions.catalogue import NO_ITEM
 from include.interactions.histories import Histories, histories_from_pairs
 from include.ranking.blend import normalise
+from include.ranking.standardise import standardised
 from include.recommender.lists import Lists
 from include.recommender.model import Recommender
 
@@ -118,7 +119,7 @@ def _order(
     near = np.take_along_axis(near, np.where(filled, item_idx, 0), axis=1)
     newest = np.minimum.reduceat(np.append(minutes, np.inf), histories.weights.indptr[:-1])
     say = (strength * np.exp2(-newest / half_life_minutes))[:, None]
-    mixed = (1 - say) * _standardised(score, filled) + say * _standardised(near, filled)
+    mixed = (1 - say) * standardised(score, filled) + say * standardised(near, filled)
     return np.argsort(np.where(filled, -mixed, np.inf), axis=1, kind="stable")
 
 
@@ -131,11 +132,3 @@ def _sessions(histories: Histories, minutes: np.ndarray, half_life_minutes: floa
     return replace(
         histories, weights=weights, age_days=histories.age_days[keep], counts=histories.counts[keep]
     )
-
-
-def _standardised(values: np.ndarray, filled: np.ndarray) -> np.ndarray:
-    """Mean 0 and spread 1 over each row's filled places, so that both orders speak equally loud."""
-    n = np.maximum(filled.sum(axis=1, keepdims=True), 1)
-    mean = np.where(filled, values, 0).sum(axis=1, keepdims=True) / n
-    spread = np.sqrt((np.where(filled, values - mean, 0) ** 2).sum(axis=1, keepdims=True) / n)
-    return (values - mean) / np.where(spread > 1e-9, spread, 1)

@@ -23,6 +23,7 @@ from include.recommender.model import FitReport, Recommender
 from include.recommender.model_config import ModelConfig, Tuning
 from include.retrieval.registry import SOURCES
 from include.retrieval.text import Text
+from include.whole_files import whole_file, write_whole
 
 FORMAT = 1
 
@@ -56,20 +57,20 @@ def save_recommender(recommender: Recommender, path: Path) -> str:
         arrays["lifts"] = recommender.lifts
     if recommender.ranker is not None:
         arrays |= {f"ranker/{key}": value for key, value in recommender.ranker.arrays().items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.tmp")
-    with partial.open("wb") as file:
-        # Typed loosely because numpy's stub takes the second positional argument for a flag.
-        np.savez(file, allow_pickle=False, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    checksum = file_checksum(partial)
-    sidecar = checksum_path(path)
-    sidecar_partial = sidecar.with_name(f".{sidecar.name}.tmp")
-    sidecar_partial.write_text(f"{checksum}  {path.name}\n", encoding="utf-8")
-    partial.replace(path)
-    sidecar_partial.replace(sidecar)
+    with whole_file(path) as partial:
+        with partial.open("wb") as file:
+            # Typed loosely because numpy's stub takes the second positional argument for a flag.
+            np.savez(file, allow_pickle=False, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        checksum = file_checksum(partial)
+    write_checksum(path, checksum)
     return checksum
+
+
+def write_checksum(path: Path, checksum: str) -> None:
+    """Keep a model's sha256 beside it, as sha256sum reads it."""
+    write_whole(checksum_path(path), f"{checksum}  {path.name}\n")
 
 
 def load_recommender(path: Path, checksum: str | None = None) -> Recommender:

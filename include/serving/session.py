@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from include.ranking.standardise import standardised
 from include.recommender.model import Recommender
 from include.recommender.session_order import rerank_by_session
 
@@ -59,8 +60,8 @@ def order_by_neighbours(
     near = np.array([nearness.get(item, 0.0) for item in items])
     if not near.any():
         return np.arange(len(items))
-    mixed = (1 - strength) * _standardised(score) + strength * _standardised(near)
-    return np.argsort(-mixed, kind="stable")
+    by_list, by_session = standardised(np.stack([score, near]), np.ones((2, len(near)), dtype=bool))
+    return np.argsort(-((1 - strength) * by_list + strength * by_session), kind="stable")
 
 
 def session_nearness(
@@ -77,8 +78,3 @@ def session_nearness(
     for item, similar, similarity in neighbours:
         nearness[similar] = nearness.get(similar, 0.0) + weight[item] * similarity
     return nearness
-
-
-def _standardised(values: np.ndarray) -> np.ndarray:
-    spread = values.std()
-    return (values - values.mean()) / (spread if spread > 1e-9 else 1.0)
