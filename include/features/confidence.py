@@ -65,14 +65,20 @@ def decayed_events_sql(events: str, confidence: Confidence, cutoff: datetime, di
     """
     types = ", ".join(_text(name, dialect) for name in confidence.weights)
     age = f"({_micros_since_epoch(cutoff)} - {_MICROS[dialect].format(column='event_at')})"
-    half_life = _number(confidence.half_life_days * MICROS_PER_DAY)
     return (
         f"select user_id, item_id, event_at,"
-        f" {event_weight_sql(confidence, dialect)}"
-        f" * power({_number(2)}, -{age} / {half_life}) as weight"
+        f" {event_weight_sql(confidence, dialect)} * {_decay_sql(age, confidence.half_life_days)} as weight"
         f" from {events} as event"
         f" where event_at <= {_instant(cutoff)} and event_type in ({types})"
     )
+
+
+def decay_sql(since: str, until: str, half_life_days: float) -> str:
+    """Expression of DuckDB: the factor that brings a weight decayed to ``since`` to a later instant.
+
+    The half-life decay of a sum is the sum of the decays, so that one factor does for all events of a pair.
+    """
+    return _decay_sql(f"(epoch_us({until}) - epoch_us({since}))", half_life_days)
 
 
 def pairs_sql(decayed: str, cutoff: datetime, *more: str) -> str:
@@ -100,6 +106,10 @@ def recent_events_sql(cutoff: datetime, recent_days: float) -> str:
     since = _micros_since_epoch(cutoff) - round(recent_days * MICROS_PER_DAY)
     event_at = _MICROS["spark"].format(column="event_at")
     return f"count(case when {event_at} > {since} then 1 end) as recent_events"
+
+
+def _decay_sql(age_micros: str, half_life_days: float) -> str:
+    return f"power({_number(2)}, -{age_micros} / {_number(half_life_days * MICROS_PER_DAY)})"
 
 
 def _own_value() -> str:

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from include.config.domain import Domain
-from include.features.confidence import confidence_of, event_weight_sql
+from include.features.confidence import confidence_of, decay_sql, event_weight_sql
+from include.features.item_availability import available_sql, every_item_sql
 from include.interactions.catalogue import Catalogue, make_catalogue
 from include.interactions.histories import NO_SEGMENT, Histories, histories_from_pairs
 from include.interactions.interactions import make_interactions
@@ -49,29 +50,17 @@ def load_catalogue(
     seen: str = "features.item_stats",
     at: str = "",
 ) -> Catalogue:
-    """Every item of raw.items, and those that have events (``seen``: relation with item_id) but no row there.
-
-    at: the AT clause of a snapshot, or nothing for what the connection sees.
-
-    An item is available from available_from until before available_to, both optional.
-    """
+    """Every item there is, whether it is available at as_of; seen, at: see ``every_item_sql``."""
     rows = _columns(
         con,
         f"""
-        with ids as (
-            select item_id from raw.items {at}
-            union
-            select item_id from {seen}
-        )
         select
-            ids.item_id,
-            coalesce(items.title, '') as title,
-            coalesce(items.category, '') as category,
-            coalesce(items.available_from <= $as_of::timestamp, true)
-            and coalesce(items.available_to > $as_of::timestamp, true) as is_available
-        from ids
-        left join (select * from raw.items {at}) as items using (item_id)
-        order by ids.item_id
+            item_id,
+            coalesce(title, '') as title,
+            coalesce(category, '') as category,
+            {available_sql("$as_of::timestamp")} as is_available
+        from ({every_item_sql(seen, at)})
+        order by item_id
         """,
         {"as_of": as_of},
     )
@@ -212,15 +201,14 @@ def _histories(
     n_items: int,
 ) -> Histories:
     """Rows of ``user_items`` brought to as_of, for the users in ``_users`` and the items in ``_items``."""
-    half_life_us = domain.events.half_life_days * 86_400e6
+    decay = decay_sql("pairs.as_of", "$as_of::timestamp", domain.events.half_life_days)
     pairs = _columns(
         con,
         f"""
         select
             users.position as user_idx,
             items.position as item_idx,
-            pairs.weight
-            * power(2.0, -(epoch_us($as_of::timestamp) - epoch_us(pairs.as_of)) / {half_life_us!r}) as weight,
+            pairs.weight * {decay} as weight,
             (epoch_us($as_of::timestamp) - epoch_us(pairs.last_event_at)) / 86400e6 as age_days,
             pairs.events as counts
         from {user_items} as pairs

@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from include.errors import DataError
+from include.interactions.decay import decay
 from include.interactions.interactions import SECONDS_PER_DAY, Interactions
 
 NO_SEGMENT = -1
@@ -91,9 +92,7 @@ class Histories:
         power 0 makes every pair count alike, 1 keeps the confidence as it is.
         """
         data = np.power(self.weights.data, np.float32(power))
-        if half_life_days is not None:
-            data = data * np.exp2(-self.age_days / np.float32(half_life_days))
-        return data.astype(np.float32, copy=False)
+        return (data * decay(self.age_days, half_life_days)).astype(np.float32, copy=False)
 
     def matrix(self, power: float = 1.0, half_life_days: float | None = None) -> sp.csr_matrix:
         """`values` as a CSR matrix of the same support."""
@@ -177,9 +176,7 @@ def histories_from_events(
     """
     events = events.where(events.event_at <= as_of)
     age_days = (as_of - events.event_at) / SECONDS_PER_DAY
-    decayed = events.weight.astype(np.float64)
-    if half_life_days is not None:
-        decayed = decayed * np.exp2(-age_days / half_life_days)
+    decayed = events.weight.astype(np.float64) * decay(age_days, half_life_days)
     pair = events.user_idx.astype(np.int64) * n_items + events.item_idx
     unique, inverse, counts = np.unique(pair, return_inverse=True, return_counts=True)
     newest = np.full(len(unique), np.inf)

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from include.config.domain import Domain
+from include.features.item_availability import every_item_sql
 from include.lake.catalog import quote
 from include.lake.lake import Lake
 from include.quality.check_kinds import Check
@@ -122,9 +123,7 @@ def run_touched_output_gate(
 def _lake_relations(as_of: datetime) -> dict[str, str]:
     until = f"where event_at <= {instant(as_of)}"
     return {
-        # An item that has events and no row of its own is recommended under its id, always available.
-        "items": "(select item_id, available_from, available_to from raw.items union all by name"
-        f" (select distinct item_id from raw.events anti join raw.items using (item_id) {until}))",
+        "items": f"({every_item_sql(f'(select item_id from raw.events {until})')})",
         "users": f"(select distinct user_id from raw.events {until})",
         "live_users": "(select distinct user_id from serving.recommendations)",
     }

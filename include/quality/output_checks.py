@@ -10,6 +10,7 @@ from datetime import datetime
 
 from include.config.domain import Domain
 from include.contracts import TABLES
+from include.features.item_availability import available_sql
 from include.quality.check_kinds import FIGURES, Check, Figure, NoRows, NotNull, RowCount, Unique
 from include.quality.input_checks import instant
 
@@ -18,8 +19,6 @@ from include.quality.input_checks import instant
 TOUCHED_RELATIONS = ("recommendations", "candidate_lists", "items", "consumed", "users")
 # What a whole set brings besides; `live_users`: user_id of everyone who has a list now.
 OUTPUT_RELATIONS = (*TOUCHED_RELATIONS, "similar_items", "popular_items", "live_users")
-
-_AVAILABLE = "coalesce(available_from <= {at}, true) and coalesce(available_to > {at}, true)"
 
 
 def output_checks(domain: Domain, *, as_of: datetime, whole: bool = True) -> tuple[Check, ...]:
@@ -126,7 +125,7 @@ def _similar_checks() -> tuple[Check, ...]:
 def _popular_checks(domain: Domain, as_of: datetime) -> tuple[Check, ...]:
     least = (
         f"ceil({domain.quality.min_list_share:g} * least({domain.list_size},"
-        f" (select count(distinct item_id) from gate_items where {_AVAILABLE.format(at=instant(as_of))})))"
+        f" (select count(distinct item_id) from gate_items where {available_sql(instant(as_of))})))"
     )
     return (
         *_given("popular_items"),
@@ -211,7 +210,7 @@ def _existing(column: str) -> NoRows:
 def _available(as_of: datetime) -> NoRows:
     return NoRows(
         "select rows.* from {batch} as rows semi join (select item_id from gate_items"
-        f" where not ({_AVAILABLE.format(at=instant(as_of))})) as gone on rows.item_id = gone.item_id"
+        f" where not {available_sql(instant(as_of))}) as gone on rows.item_id = gone.item_id"
     )
 
 
@@ -219,7 +218,7 @@ def _full_lists(domain: Domain, as_of: datetime) -> NoRows:
     """Lists shorter than the domain's share of what is possible: the list size, or all that may be listed."""
     return NoRows(
         "with available as (select distinct item_id from gate_items"
-        f" where {_AVAILABLE.format(at=instant(as_of))}),"
+        f" where {available_sql(instant(as_of))}),"
         " barred as (select consumed.user_id, count(distinct consumed.item_id) as items"
         " from gate_consumed as consumed inner join available on consumed.item_id = available.item_id"
         " group by consumed.user_id),"

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from include.interactions.catalogue import NO_ITEM
+from include.interactions.decay import decay
 from include.interactions.histories import Histories, histories_from_pairs
 from include.ranking.blend import normalise
 from include.ranking.standardise import standardised
@@ -118,7 +119,7 @@ def _order(
     filled = item_idx != NO_ITEM
     near = np.take_along_axis(near, np.where(filled, item_idx, 0), axis=1)
     newest = np.minimum.reduceat(np.append(minutes, np.inf), histories.weights.indptr[:-1])
-    say = (strength * np.exp2(-newest / half_life_minutes))[:, None]
+    say = (strength * decay(newest, half_life_minutes))[:, None]
     mixed = (1 - say) * standardised(score, filled) + say * standardised(near, filled)
     return np.argsort(np.where(filled, -mixed, np.inf), axis=1, kind="stable")
 
@@ -127,7 +128,7 @@ def _sessions(histories: Histories, minutes: np.ndarray, half_life_minutes: floa
     """The histories cut to the session, each item weighted by how long ago it was touched."""
     keep = minutes < HALF_LIVES * half_life_minutes
     indptr = np.concatenate(([0], np.cumsum(keep)))[histories.weights.indptr]
-    weight = np.exp2(-minutes[keep] / half_life_minutes).astype(np.float32)
+    weight = decay(minutes[keep], half_life_minutes).astype(np.float32)
     weights = sp.csr_matrix((weight, histories.weights.indices[keep], indptr), histories.weights.shape)
     return replace(
         histories, weights=weights, age_days=histories.age_days[keep], counts=histories.counts[keep]

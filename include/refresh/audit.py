@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from include.config.domain import Domain
+from include.features.item_availability import every_item_sql
 from include.publish.consumed_pairs import consumed_relation
 from include.publish.publish import Publication
 from include.quality.gate_report import GateReport
@@ -24,12 +25,8 @@ def find_audited(
 
     users: relation with the user_id of everyone listed; user_items: their rows of features.user_items.
     """
-    # An item that has events and no row of its own is recommended under its id, always available.
-    items = (
-        "select item_id, available_from, available_to from raw.items union all by name"
-        " select item_id from features.item_stats anti join raw.items using (item_id)"
-    )
     consumed = f"select user_id, item_id from {consumed_relation(domain, user_items, as_of)}"
+    items = f"select item_id, available_from, available_to from ({every_item_sql('features.item_stats')})"
     queries = {"items": items, "consumed": consumed, "users": f"select user_id from {users}"}
     return {name: con.execute(query).to_arrow_table() for name, query in queries.items()}
 

@@ -7,6 +7,7 @@ from datetime import datetime
 import duckdb
 
 from include.config.domain import Domain
+from include.features.item_availability import flipped_sql
 from include.lake.lake import Lake
 from include.publish.publish import Publication
 from include.recommender.model import Recommender
@@ -123,9 +124,4 @@ def _find_users(con: duckdb.DuckDBPyConnection, snapshot: int) -> None:
 
 def flipped_items_sql() -> str:
     """Items whose availability changed after $before and up to $as_of."""
-    return """
-        select item_id from raw.items
-        where
-            (available_from > $before::timestamp and available_from <= $as_of::timestamp)
-            or (available_to > $before::timestamp and available_to <= $as_of::timestamp)
-    """
+    return f"select item_id from raw.items where {flipped_sql('$before::timestamp', '$as_of::timestamp')}"

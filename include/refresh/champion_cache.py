@@ -8,6 +8,7 @@ from datetime import datetime
 import numpy as np
 
 from include.config.domain import Domain
+from include.features.item_availability import available_sql
 from include.features.training_matrices import load_catalogue
 from include.lake.lake import Lake
 from include.recommender.model import Recommender
@@ -52,10 +53,9 @@ def current_model(
 
 def _is_closed(lake: Lake, current: Recommender, as_of: datetime) -> np.ndarray:
     """bool (n_items,): items of raw.items that have not begun, or have ended."""
-    closed = lake.rows(
-        "select item_id from raw.items where available_from > ?::timestamp or available_to <= ?::timestamp",
-        [as_of, as_of],
-    )
+    closed = lake.con.execute(
+        f"select item_id from raw.items where not {available_sql('$as_of::timestamp')}", {"as_of": as_of}
+    ).fetchall()
     flags = np.zeros(len(current.catalogue), bool)
     if closed:
         positions = current.catalogue.index_of(np.array([row[0] for row in closed], dtype=str))

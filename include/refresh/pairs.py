@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from include.config.domain import EventsConfig
 from include.contracts import TABLES
-from include.features.confidence import confidence_of, user_items_sql
+from include.features.confidence import confidence_of, decay_sql, user_items_sql
 from include.lake.catalog import ALIAS
 from include.lake.user_search import is_among, searching
 
@@ -89,19 +89,17 @@ def add_events(con: duckdb.DuckDBPyConnection, events: str, config: EventsConfig
 
     events: relation of raw.events rows that features.user_items does not contain yet; none after as_of, and
     all of users whom ``load_pairs`` was asked for. Only the pairs of these events are written. A row's weight
-    is decayed to its own as_of; the half-life decay of a sum is the sum of the decays, so a stored sum is
-    brought to the new as_of by one factor and equals that computed from all events.
+    is decayed to its own as_of; one factor brings it to the new one, equal to a sum over all events.
     """
     fresh = user_items_sql(events, confidence_of(config), as_of)
-    half_life = f"cast({config.half_life_days!r} as double)"
-    age_days = "(epoch_us($as_of::timestamp) - epoch_us(as_of)) / 86400e6"
+    decay = decay_sql("as_of", "$as_of::timestamp", config.half_life_days)
     con.execute(
         f"""
         create or replace temp table {_CHANGED} as
         with fresh as ({fresh}),
         stored as (
             select
-                user_id, item_id, weight * power(2.0, -{age_days} / {half_life}) as weight,
+                user_id, item_id, weight * {decay} as weight,
                 events, first_event_at, last_event_at, true as is_stored
             from {PAIRS}
             semi join fresh using (user_id, item_id)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from include.interactions.decay import decay
 from include.ranking.standardise import standardised
 from include.recommender.model import Recommender
 from include.recommender.session_order import rerank_by_session
@@ -72,8 +73,9 @@ def session_nearness(
     neighbours: (item, similar item, similarity) rows of serving.similar_items.
     """
     weight: dict[str, float] = {}
-    for item, age in zip(session_items, step_ages(len(session_items)), strict=True):
-        weight[item] = weight.get(item, 0.0) + float(2 ** (-age / half_life_minutes))
+    decays = decay(step_ages(len(session_items)), half_life_minutes)
+    for item, decayed in zip(session_items, decays, strict=True):
+        weight[item] = weight.get(item, 0.0) + float(decayed)
     nearness: dict[str, float] = {}
     for item, similar, similarity in neighbours:
         nearness[similar] = nearness.get(similar, 0.0) + weight[item] * similarity
