@@ -10,12 +10,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Generic, TypeVar, cast
 
 import psutil
+from pydantic import TypeAdapter
 
 from include.config.domain import Domain
 from include.errors import DataError
@@ -24,6 +27,36 @@ from include.whole_files import write_whole
 
 log = logging.getLogger(__name__)
 SAMPLE_SECONDS = 0.1
+
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Stage(Generic[R]):
+    """A stage and the dataclass of what it has later stages know; NoneType where that is nothing."""
+
+    name: str
+    record_type: type[R]
+
+    @cached_property
+    def records(self) -> TypeAdapter[R]:
+        return TypeAdapter(self.record_type)
+
+
+@dataclass(frozen=True)
+class StageCost:
+    """What a stage took in, gave out and cost: a row of ops.stages without its run.  seconds: wall."""
+
+    stage: str
+    rows_in: int
+    rows_out: int
+    seconds: float
+    peak_rss_bytes: int
+    finished_at: datetime
+
+
+_COSTS = TypeAdapter(StageCost)
 
 
 @dataclass(frozen=True)
@@ -50,54 +83,57 @@ class Run:
         """The staged set: tables written beside the live ones, kept for inspection when refused."""
         return self.folder / "staged"
 
-    def record(self, stage: str, values: dict[str, Any]) -> None:
-        """Keep what a stage wants later ones to know.  values: JSON; instants as datetime."""
-        write_whole(self.folder / f"{stage}.json", json.dumps(values, indent=1, default=_encode))
+    def record(self, stage: Stage[R], record: R, cost: StageCost | None = None) -> None:
+        """Keep what a stage wants later ones to know, and what it cost."""
+        kept = {
+            "record": stage.records.dump_python(record, mode="json"),
+            "cost": cost and _COSTS.dump_python(cost, mode="json"),
+        }
+        write_whole(self.folder / f"{stage.name}.json", json.dumps(kept, indent=1))
 
-    def recorded(self, stage: str) -> dict[str, Any]:
+    def recorded(self, stage: Stage[R]) -> R:
         """What a stage recorded.  Raises DataError when it has not run in this run."""
         try:
-            values = json.loads((self.folder / f"{stage}.json").read_text(encoding="utf-8"))
+            kept = json.loads((self.folder / f"{stage.name}.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise DataError(
-                f"run {self.run_id} has no record of its stage '{stage}'; run that stage first"
+                f"run {self.run_id} has no record of its stage '{stage.name}'; run that stage first"
             ) from None
-        return {key: _decode(value) for key, value in values.items()}
+        return stage.records.validate_python(kept["record"])
 
-    def stages(self) -> list[dict[str, Any]]:
-        """What all metered stages cost, in the order in which they finished."""
-        records = [self.recorded(file.stem) for file in self.folder.glob("*.json")]
-        return sorted((r for r in records if "seconds" in r), key=lambda r: r["finished_at"])
+    def costs(self) -> list[StageCost]:
+        """Of all metered stages, in the order in which they finished."""
+        kept = [json.loads(file.read_text(encoding="utf-8")) for file in self.folder.glob("*.json")]
+        costs = [_COSTS.validate_python(one["cost"]) for one in kept if one["cost"]]
+        return sorted(costs, key=lambda cost: cost.finished_at)
 
 
 @dataclass
-class Meter:
-    """rows_in, rows_out: set by the stage.  values: what it records for later stages."""
+class Meter(Generic[R]):
+    """rows_in, rows_out: set by the stage, and ``record``: what it has later stages know."""
 
     rows_in: int = 0
     rows_out: int = 0
-    values: dict[str, Any] = field(default_factory=dict)
+    record: R | None = None
 
 
 @contextmanager
-def metered(run: Run, stage: str) -> Iterator[Meter]:
-    """Measure a stage and record it: rows, wall seconds, largest resident size of one of its processes."""
-    meter = Meter()
+def metered(run: Run, stage: Stage[R]) -> Iterator[Meter[R]]:
+    """Measure a stage and record it: rows, wall seconds, largest resident size of one of its processes.
+
+    Raises TypeError where a stage that promises a record sets none.
+    """
+    meter = Meter[R]()
     peak = _Peak()
     started = time.monotonic()
     with peak:
         yield meter
-    seconds = time.monotonic() - started
-    cost = {
-        "stage": stage,
-        "rows_in": meter.rows_in,
-        "rows_out": meter.rows_out,
-        "seconds": round(seconds, 3),
-        "peak_rss_bytes": peak.rss_bytes,
-        "finished_at": utc_now(),
-    }
-    run.record(stage, {**meter.values, **cost})
-    log.info("%s: %d rows in, %d rows out, %.2f s", stage, meter.rows_in, meter.rows_out, seconds)
+    seconds = round(time.monotonic() - started, 3)
+    cost = StageCost(stage.name, meter.rows_in, meter.rows_out, seconds, peak.rss_bytes, utc_now())
+    if meter.record is None and stage.record_type is not NoneType:
+        raise TypeError(f"stage {stage.name!r} ended without its {stage.record_type.__name__}")
+    run.record(stage, cast(R, meter.record), cost)
+    log.info("%s: %d rows in, %d rows out, %.2f s", stage.name, meter.rows_in, meter.rows_out, seconds)
 
 
 class _Peak:
@@ -126,17 +162,3 @@ class _Peak:
                 pass  # a child ended between listing and reading
             if self._stop.wait(SAMPLE_SECONDS):
                 return
-
-
-def _encode(value: object) -> object:
-    if isinstance(value, datetime):
-        return {"instant": value.isoformat()}
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError(f"cannot record a {type(value).__name__}: {value!r}")
-
-
-def _decode(value: object) -> object:
-    if isinstance(value, dict) and set(value) == {"instant"}:
-        return datetime.fromisoformat(value["instant"])
-    return value

@@ -20,3 +20,8 @@ class EvaluationRow:
     low: float | None
     high: float | None
     users: int
+
+    @property
+    def figure(self) -> str:
+        """As a domain file's limits name it: published_coverage@10."""
+        return f"{self.subject}_{self.metric}@{self.k}"

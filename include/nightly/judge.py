@@ -1,4 +1,4 @@
-"""Judge the model of a nightly; returns what the run records of it.
+"""Judge the model of a nightly.
 
 The challenger is what the domain file asks for now. Where the file has not changed, it has the champion's
 settings, or those of a proposal by tune_models if they do better; where it has, or on the first nightly, it
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from include.nightly.contest import (
     try_proposal,
     worse_than_popular,
 )
+from include.nightly.records import Judged
 from include.recommender.model import Recommender
 from include.recommender.model_config import ModelConfig, model_config
 from include.recommender.storage import save_recommender
@@ -46,13 +46,12 @@ log = logging.getLogger(__name__)
 
 def evaluate_model(
     run: Run, training: TrainingData, champion: Recommender | None, proposals: Sequence[Proposal] = ()
-) -> dict[str, Any]:
+) -> Judged:
     """Train on what lies before a global time split, tuned inside it, and judge by what lies after.
 
     champion: the published model. proposals: those that wait, the newest first; one that does not win leaves
-    the night to the champion's settings. Returns the rows of ops.evaluations without their run, the
-    gate's refusals and what became of proposals; the model is kept beside the run's records. A window with
-    nobody to judge by gives no rows and says so in ``notes``.
+    the night to the champion's settings. The model is kept beside the run's records. A window
+    with nobody to judge by gives no rows and says so in ``notes``.
     """
     config = model_config(run.domain)
     limits = run.domain.evaluation
@@ -64,7 +63,7 @@ def evaluate_model(
         log.warning("evaluation: %s", note)
         untested = fit_recommender(training, config, SEED, log.info, params=settings_objects(settled))
         save_recommender(untested, judged_model(run))
-        return _judged([], None, (), (note,), decisions)
+        return Judged(notes=(note,), proposals=tuple(decisions))
     check_leakage(split.train, training.events, split.cutoff)
 
     def fitted(asked: ModelConfig, settings: dict[str, Any] | None) -> Recommender:
@@ -105,12 +104,7 @@ def evaluate_model(
     )
     refusals = (*verdict.reasons, *worse_than_popular(challenger.evaluation, alone[FALLBACK], SEED))
     notes = _notes(verdict, is_settled=settled is not None, decisions=decisions)
-    return _judged(rows, split.cutoff, refusals, notes, decisions)
-
-
-def refused_as_stale(reasons: tuple[str, ...]) -> dict[str, Any]:
-    """What a run records that is refused before anything is fitted."""
-    return _judged([], None, reasons, (), [])
+    return Judged(tuple(rows), instant_of(split.cutoff), refusals, notes, tuple(decisions))
 
 
 def judged_model(run: Run) -> Path:
@@ -145,19 +139,3 @@ def _notes(verdict: Verdict, *, is_settled: bool, decisions: Sequence[Decision])
     if is_settled:
         return ("the recipe is the champion's: nothing to compare by", *told)
     return (*verdict.notes, *told)
-
-
-def _judged(
-    rows: list[EvaluationRow],
-    cutoff: float | None,
-    refusals: tuple[str, ...],
-    notes: tuple[str, ...],
-    decisions: Sequence[Decision],
-) -> dict[str, Any]:
-    return {
-        "evaluations": [asdict(row) for row in rows],
-        "split_at": None if cutoff is None else instant_of(cutoff),
-        "refusals": list(refusals),
-        "notes": list(notes),
-        "proposals": [asdict(decision) for decision in decisions],
-    }

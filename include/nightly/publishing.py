@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 import duckdb
 
 from include.errors import GateError
+from include.evaluation.evaluation_row import EvaluationRow
 from include.evaluation.gate import check_staleness
 from include.lake.insert_rows import as_json, insert_rows
 from include.lake.lake import Lake, adopt_files, open_lake
 from include.nightly.judge import judged_model
+from include.nightly.records import BUILD_FEATURES, EVALUATE, INGEST, PUBLISH, RANK_CANDIDATES, TRAIN, Trained
 from include.publish.champion import find_champion
-from include.publish.publish import Publication, close_publication, open_publication, replace_set
+from include.publish.publish import close_publication, open_publication, replace_set
 from include.publish.staged_set import staged_relations
 from include.recommender.storage import checksum_path, load_recommender
 from include.refresh.catch_up import catch_up
 from include.reporting.report_page import render_page
 from include.run import Run, metered
 from include.settings import utc_now
-from include.tuning.proposals import Decision, close_proposals
+from include.tuning.proposals import close_proposals
 from include.whole_files import write_whole
 
 log = logging.getLogger(__name__)
@@ -35,53 +38,51 @@ def publish(run: Run) -> None:
 
     Doing it again for the same features changes nothing, so that a task killed after its commit may rerun.
     """
-    with metered(run, "publish") as meter, open_lake(run.settings) as lake:
-        features: dict[str, list[str]] = run.recorded("build_features")["files"]
-        # A set is known by its features, whose files every build names anew.
-        set_name = "/".join(features["user_items"][0].split("/")[-3:])
-        if _is_published(lake, set_name):
+    with metered(run, PUBLISH) as meter, open_lake(run.settings) as lake:
+        built, trained, ranked = (
+            run.recorded(BUILD_FEATURES),
+            run.recorded(TRAIN),
+            run.recorded(RANK_CANDIDATES),
+        )
+        if _is_published(lake, built.set_name):
             log.info("this set is published already")
             return
-        trained = run.recorded("train")
-        recommender = load_recommender(run.settings.models / trained["artifact"], trained["checksum"])
+        recommender = load_recommender(run.settings.models / trained.artifact, trained.checksum)
         published_at = utc_now()
 
-        def work(con: duckdb.DuckDBPyConnection) -> tuple[Publication, int]:
-            began = run.recorded("ingest")
+        def work(con: duckdb.DuckDBPyConnection) -> int:
+            began = run.recorded(INGEST)
             champion = find_champion(lake)
-            if champion and (stale := check_staleness(began["as_of"], champion.trained_as_of)):
+            if champion and (stale := check_staleness(began.as_of, champion.trained_as_of)):
                 # Judged while a newer run published.
                 raise GateError("publish refused, the live set stays: " + "; ".join(stale))
             publication = open_publication(
                 con,
                 kind="nightly",
-                as_of=began["as_of"],
+                as_of=began.as_of,
                 published_at=published_at,
-                model_version=trained["model_version"],
+                model_version=trained.model_version,
                 run_id=run.run_id,
-                events_snapshot=began["snapshot"],
+                events_snapshot=began.snapshot,
             )
             replace_set(con, staged_relations(run.parquet), publication)
-            for table, files in features.items():
+            for table, files in built.files.items():
                 adopt_files(con, f"features.{table}", files)
-            _remember_set(con, set_name)
-            caught_up = catch_up(lake, run.domain, recommender, publication, began["as_of"])
+            _remember_set(con, built.set_name)
+            caught_up = catch_up(lake, run.domain, recommender, publication, began.as_of)
             if caught_up.users:
                 log.info("listed %d users again for what came since the cutoff", caught_up.users)
             _enter_champion(con, run, trained, published_at)
-            _write_evaluations(con, run, published_at, run.recorded("rank_candidates")["measured"])
-            decided = run.recorded("evaluate").get("proposals", [])
-            close_proposals(con, [Decision(**one) for one in decided], run.run_id, published_at)
+            _write_evaluations(con, run, published_at, ranked.measured)
+            close_proposals(con, run.recorded(EVALUATE).proposals, run.run_id, published_at)
             users, rows = con.execute(
                 "select count(distinct user_id), count(*) from serving.recommendations"
             ).fetchone()  # type: ignore[misc]
             close_publication(con, publication, users, rows)
-            return publication, rows
+            return int(rows)
 
-        publication, rows = lake.write(work, run_id=run.run_id, message="nightly publication")
-        meter.rows_in = sum(run.recorded("rank_candidates")["rows"].values())
-        meter.rows_out = rows
-        meter.values = {"publication_id": publication.publication_id}
+        rows = lake.write(work, run_id=run.run_id, message="nightly publication")
+        meter.rows_in, meter.rows_out = sum(ranked.rows.values()), rows
 
 
 def _is_published(lake: Lake, set_name: str) -> bool:
@@ -93,9 +94,7 @@ def _remember_set(con: duckdb.DuckDBPyConnection, set_name: str) -> None:
     insert_rows(con, "ops.properties", [{"name": PUBLISHED_SET, "value": set_name}])
 
 
-def _enter_champion(
-    con: duckdb.DuckDBPyConnection, run: Run, trained: Mapping[str, Any], at: datetime
-) -> None:
+def _enter_champion(con: duckdb.DuckDBPyConnection, run: Run, trained: Trained, at: datetime) -> None:
     """The new champion, and what it follows retired, in the commit that publishes its lists."""
     con.execute("update ops.model_versions set status = 'retired' where status = 'champion'")
     _enter_model(
@@ -103,34 +102,34 @@ def _enter_champion(
         run,
         at,
         status="champion",
-        model_version=trained["model_version"],
-        git_revision=trained["git_revision"],
-        parameters=as_json(trained["parameters"]),
-        metrics=as_json(trained["metrics"]),
-        artifact=trained["artifact"],
-        checksum=trained["checksum"],
+        model_version=trained.model_version,
+        git_revision=trained.git_revision,
+        parameters=as_json(trained.parameters),
+        metrics=as_json(trained.metrics),
+        artifact=trained.artifact,
+        checksum=trained.checksum,
     )
 
 
 def _enter_model(con: duckdb.DuckDBPyConnection, run: Run, at: datetime, **columns: Any) -> None:
-    began = run.recorded("ingest")
+    began = run.recorded(INGEST)
     con.execute("delete from ops.model_versions where model_version = ?", [columns["model_version"]])
     known = {
         "trained_at": at,
-        "as_of": began["as_of"],
-        "data_snapshot": began["snapshot"],
+        "as_of": began.as_of,
+        "data_snapshot": began.snapshot,
         "run_id": run.run_id,
     }
     insert_rows(con, "ops.model_versions", [known | columns])
 
 
 def _write_evaluations(
-    con: duckdb.DuckDBPyConnection, run: Run, at: datetime, measured: Sequence[Mapping[str, Any]] = ()
+    con: duckdb.DuckDBPyConnection, run: Run, at: datetime, measured: Sequence[EvaluationRow] = ()
 ) -> None:
-    judged = run.recorded("evaluate")
+    judged = run.recorded(EVALUATE)
     con.execute("delete from ops.evaluations where run_id = ?", [run.run_id])
-    known = {"run_id": run.run_id, "evaluated_at": at, "split_at": judged["split_at"]}
-    insert_rows(con, "ops.evaluations", [known | row for row in (*judged["evaluations"], *measured)])
+    known = {"run_id": run.run_id, "evaluated_at": at, "split_at": judged.split_at}
+    insert_rows(con, "ops.evaluations", [known | asdict(row) for row in (*judged.evaluations, *measured)])
 
 
 def keep_refused(run: Run) -> None:
@@ -146,7 +145,7 @@ def keep_refused(run: Run) -> None:
         if not judged_model(run).is_file():  # refused before anything was fitted
             return
         checksum = checksum_path(judged_model(run)).read_text(encoding="utf-8").split()[0]
-        as_of = run.recorded("ingest")["as_of"]
+        as_of = run.recorded(INGEST).as_of
         version = f"{as_of:%Y%m%dT%H%M%S}-{checksum[:12]}"
         _enter_model(con, run, at, status="refused", model_version=version, checksum=checksum)
 
@@ -167,10 +166,8 @@ def report(run: Run) -> None:
 
 def write_stages(con: duckdb.DuckDBPyConnection, run: Run) -> None:
     """Enter what the run's stages cost so far in ops.stages, in the place of what was there of it."""
-    names = ("stage", "rows_in", "rows_out", "seconds", "peak_rss_bytes", "finished_at")
     con.execute("delete from ops.stages where run_id = ?", [run.run_id])
-    rows = [{"run_id": run.run_id} | {name: stage[name] for name in names} for stage in run.stages()]
-    insert_rows(con, "ops.stages", rows)
+    insert_rows(con, "ops.stages", [{"run_id": run.run_id} | asdict(cost) for cost in run.costs()])
 
 
 def write_page(run: Run, page: str, publication_id: str) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import asdict
 from datetime import UTC, datetime
 
 from include.config.domain import Domain, load_domain
@@ -21,13 +20,28 @@ from include.interactions.training_data import TrainingData
 from include.lake.catalog import NO_PATH_COLUMNS, quote
 from include.lake.lake import Lake, open_lake
 from include.nightly import publishing
-from include.nightly.judge import evaluate_model, refused_as_stale
+from include.nightly.judge import evaluate_model
+from include.nightly.records import (
+    AUDIT,
+    BUILD_FEATURES,
+    EMBED_TEXTS,
+    EVALUATE,
+    GATE_INPUT,
+    INGEST,
+    RANK_CANDIDATES,
+    TRAIN,
+    Built,
+    Embedded,
+    Ingested,
+    Judged,
+    Ranked,
+)
 from include.nightly.train_model import fit_model
 from include.publish.champion import find_champion
 from include.publish.consumed_pairs import consumed_relation
 from include.publish.staged_set import staged_relations, write_staged_set
 from include.quality.exposure import PushedItem, find_pushed_items, last_nightly
-from include.quality.gate_report import save_results
+from include.quality.gate_report import GateContext, save_results
 from include.quality.gates import run_feature_gate, run_input_gate, run_output_gate
 from include.quality.list_checks import judge_lists
 from include.recommender.model_config import model_config
@@ -61,7 +75,7 @@ def ingest(run: Run, as_of: str | None, interval_end: datetime | None) -> None:
     as_of: given cutoff, ISO-8601; None: the newest event (clock: data), interval_end or now (clock: wall).
     Raises DataError when no event lies before the cutoff: there is nothing to publish.
     """
-    with metered(run, "ingest") as meter, open_lake(run.settings) as lake:
+    with metered(run, INGEST) as meter, open_lake(run.settings) as lake:
         claim_domain(lake, run)
         report = ingest_pending(
             lake,
@@ -79,7 +93,7 @@ def ingest(run: Run, as_of: str | None, interval_end: datetime | None) -> None:
                 " (see raw.quarantine); the run stops here and the live set stays as it is"
             )
         meter.rows_in, meter.rows_out = report.rows_in, report.accepted
-        meter.values = {"as_of": cutoff, "snapshot": lake.snapshot(), "events": events}
+        meter.record = Ingested(cutoff, lake.snapshot(), events)
 
 
 def claim_domain(lake: Lake, run: Run) -> None:
@@ -122,49 +136,42 @@ def _naive_utc(instant: datetime) -> datetime:
 
 def gate_input(run: Run) -> None:
     """Check raw.* before anything is learned from it.  Raises GateError; the results are kept either way."""
-    began = run.recorded("ingest")
-    with metered(run, "gate_input") as meter, open_lake(run.settings) as lake:
-        report = run_input_gate(
-            lake,
-            run.domain,
-            run_id=run.run_id,
-            as_of=began["as_of"],
-            checked_at=utc_now(),
-            docs=run.settings.reports / "data_docs" / "input",
-        )
+    began = run.recorded(INGEST)
+    with metered(run, GATE_INPUT) as meter, open_lake(run.settings) as lake:
+        report = run_input_gate(lake, gate_context(run), docs=run.settings.reports / "data_docs" / "input")
         lake.write(lambda con: save_results(con, [report]), run_id=run.run_id, message="input gate")
-        meter.rows_in, meter.rows_out = began["events"], len(report.findings)
+        meter.rows_in, meter.rows_out = began.events, len(report.findings)
         report.raise_for_failures()
 
 
 def build_features(run: Run) -> None:
     """Spark: user × item confidence and statistics as of the cutoff, as Parquet."""
-    began = run.recorded("ingest")
-    with metered(run, "build_features") as meter, open_lake(run.settings, read_only=True) as lake:
+    began = run.recorded(INGEST)
+    with metered(run, BUILD_FEATURES) as meter, open_lake(run.settings, read_only=True) as lake:
         built = run_spark(
             lake,
             run.domain,
             run.settings,
             run_id=run.run_id,
-            snapshot=began["snapshot"],
-            cutoffs={AS_OF: began["as_of"]},
+            snapshot=began.snapshot,
+            cutoffs={AS_OF: began.as_of},
         )
         tables = built.tables[AS_OF]
         meter.rows_in, meter.rows_out = built.events, sum(table.rows for table in tables.values())
-        meter.values = {"files": {name: list(table.files) for name, table in tables.items()}}
-    gate_features(run, meter.values["files"])
+        built_files = Built({name: list(table.files) for name, table in tables.items()})
+        meter.record = built_files
+    gate_features(run, built_files)
 
 
-def gate_features(run: Run, files: dict[str, list[str]]) -> None:
+def gate_context(run: Run) -> GateContext:
+    return GateContext(run.domain, run.run_id, as_of=run.recorded(INGEST).as_of, checked_at=utc_now())
+
+
+def gate_features(run: Run, built: Built) -> None:
     """Check what is about to be learned from.  Raises GateError; the results are kept either way."""
     with open_lake(run.settings) as lake:
-        report = run_feature_gate(
-            lake,
-            {"user_items": parquet_relation(files["user_items"])},
-            run_id=run.run_id,
-            as_of=run.recorded("ingest")["as_of"],
-            checked_at=utc_now(),
-        )
+        views = {"user_items": parquet_relation(built.files["user_items"])}
+        report = run_feature_gate(lake, gate_context(run), views)
         lake.write(lambda con: save_results(con, [report]), run_id=run.run_id, message="feature gate")
     report.raise_for_failures()
 
@@ -175,10 +182,10 @@ def embed_texts(run: Run) -> None:
     def told(done: int, total: int) -> None:
         log.info("%d of %d new texts embedded", done, total)
 
-    with metered(run, "embed_texts") as meter, open_lake(run.settings) as lake:
+    with metered(run, EMBED_TEXTS) as meter, open_lake(run.settings) as lake:
         report = embed_items(lake, run.domain, run_id=run.run_id, embedded_at=utc_now(), progress=told)
         meter.rows_in, meter.rows_out = report.texts, report.embedded
-        meter.values = {"embedded": report.embedded, "cached": report.cached}
+        meter.record = Embedded(report.embedded, report.cached)
 
 
 def evaluate(run: Run) -> None:
@@ -188,41 +195,41 @@ def evaluate(run: Run) -> None:
     A run whose data end before the champion's is stale: refused before anything is read. Raises GateError
     with every figure when it is refused; the figures are kept in the lake either way.
     """
-    as_of = run.recorded("ingest")["as_of"]
-    with metered(run, "evaluate") as meter:
+    as_of = run.recorded(INGEST).as_of
+    with metered(run, EVALUATE) as meter:
         with open_lake(run.settings, read_only=True) as lake:
             champion = find_champion(lake)
             proposals = open_proposals(lake, as_of)
         if champion and (stale := check_staleness(as_of, champion.trained_as_of)):
-            judged = refused_as_stale(stale)
+            judged = Judged(refusals=stale)
         else:
             training = read_training(run)
             meter.rows_in = len(training.events)
             judged = evaluate_model(run, training, champion.load() if champion else None, proposals)
-        meter.values = judged
-        meter.rows_out = len(judged["evaluations"])
-    for note in judged["notes"]:
+        meter.record = judged
+        meter.rows_out = len(judged.evaluations)
+    for note in judged.notes:
         log.info("evaluation: %s", note)
-    if judged["refusals"]:
+    if judged.refusals:
         publishing.keep_refused(run)
-        raise GateError("challenger refused, the champion stays: " + "; ".join(judged["refusals"]))
+        raise GateError("challenger refused, the champion stays: " + "; ".join(judged.refusals))
 
 
 def train(run: Run) -> None:
     """Fit the judged model on everything up to the cutoff and keep it with its checksum."""
-    with metered(run, "train") as meter:
+    with metered(run, TRAIN) as meter:
         training = read_training(run)
         meter.rows_in = len(training.events)
-        meter.values = fit_model(run, training)
+        meter.record = fit_model(run, training)
         meter.rows_out = training.n_items
 
 
 def rank_candidates(run: Run) -> None:
     """Retrieve, blend, rank and explain for every user: the staged set."""
-    trained = run.recorded("train")
-    with metered(run, "rank_candidates") as meter:
+    trained = run.recorded(TRAIN)
+    with metered(run, RANK_CANDIDATES) as meter:
         training = read_training(run)
-        model = load_recommender(run.settings.models / trained["artifact"], trained["checksum"])
+        model = load_recommender(run.settings.models / trained.artifact, trained.checksum)
         current = model.with_catalogue(training.catalogue)
         rows = write_staged_set(
             run.parquet, current, run.domain, training.user_ids, training.histories, log.info
@@ -232,30 +239,24 @@ def rank_candidates(run: Run) -> None:
             parity = measure_parity(lake.con, run.domain, staged)
             health = published_rows(lake.con, staged, current, training.user_ids, training.histories)
         meter.rows_in, meter.rows_out = training.n_users, sum(rows.values())
-        measured = [asdict(row) for row in (*parity, *health)]
-        meter.values = {"rows": rows, "users": training.n_users, "measured": measured}
+        meter.record = Ranked(rows, training.n_users, (*parity, *health))
 
 
 def audit(run: Run) -> None:
     """Check the staged set before readers can see it.  Raises GateError; the set is kept for inspection."""
-    began, ranked = run.recorded("ingest"), run.recorded("rank_candidates")
-    with metered(run, "audit") as meter, open_lake(run.settings) as lake:
+    context, ranked = gate_context(run), run.recorded(RANK_CANDIDATES)
+    with metered(run, AUDIT) as meter, open_lake(run.settings) as lake:
         user_items = _features(run, "user_items")
         report = run_output_gate(
             lake,
-            run.domain,
-            {**staged_views(run), "consumed": consumed_relation(run.domain, user_items, began["as_of"])},
-            run_id=run.run_id,
-            as_of=began["as_of"],
-            checked_at=utc_now(),
+            context,
+            {**staged_views(run), "consumed": consumed_relation(run.domain, user_items, context.as_of)},
             docs=run.settings.reports / "data_docs" / "output",
         )
-        health = {f"{row['subject']}_{row['metric']}@{row['k']}": row["value"] for row in ranked["measured"]}
-        lists = judge_lists(
-            run.domain, health, _pushed_items(run, lake), run_id=run.run_id, checked_at=utc_now()
-        )
+        health = {row.figure: row.value for row in ranked.measured}
+        lists = judge_lists(context, health, _pushed_items(run, lake))
         lake.write(lambda con: save_results(con, [report, lists]), run_id=run.run_id, message="output gate")
-        meter.rows_in = sum(ranked["rows"].values())
+        meter.rows_in = sum(ranked.rows.values())
         meter.rows_out = len(report.findings) + len(lists.findings)
         for gate in (report, lists):
             gate.raise_for_failures()
@@ -290,21 +291,21 @@ def staged_views(run: Run) -> dict[str, str]:
 
 def read_training(run: Run) -> TrainingData:
     """What the run may learn from: the lake at its snapshot, and the features built from it."""
-    began = run.recorded("ingest")
+    began = run.recorded(INGEST)
     # Embeddings were added after the snapshot; everything else is read as of it.
     with open_lake(run.settings, read_only=True) as lake:
         return load_training(
             lake.con,
             run.domain,
-            began["as_of"],
+            began.as_of,
             user_items=_features(run, "user_items"),
             item_stats=_features(run, "item_stats"),
-            snapshot=began["snapshot"],
+            snapshot=began.snapshot,
         )
 
 
 def _features(run: Run, table: str) -> str:
-    return parquet_relation(run.recorded("build_features")["files"][table])
+    return parquet_relation(run.recorded(BUILD_FEATURES).files[table])
 
 
 def parquet_relation(files: list[str]) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 import subprocess
-from typing import Any
 
 from include.installation import REPO
 from include.interactions.training_data import TrainingData
 from include.nightly.judge import judged_model
+from include.nightly.records import INGEST, Trained
 from include.recommender.storage import checksum_path, load_recommender, save_recommender, write_checksum
 from include.run import Run
 from include.settings import SEED
@@ -21,7 +21,7 @@ from include.tuning.refit import refit_recommender
 log = logging.getLogger(__name__)
 
 
-def fit_model(run: Run, training: TrainingData) -> dict[str, Any]:
+def fit_model(run: Run, training: TrainingData) -> Trained:
     """Fit the judged recipe on all of the data, save and name the model.
 
     The name holds the content's checksum: same data, same name.
@@ -30,26 +30,26 @@ def fit_model(run: Run, training: TrainingData) -> dict[str, Any]:
     recommender = refit_recommender(judged, training, SEED, log.info)
     partial = run.settings.models / f".{run.folder.name}.npz"
     checksum = save_recommender(recommender, partial)
-    version = f"{run.recorded('ingest')['as_of']:%Y%m%dT%H%M%S}-{checksum[:12]}"
+    version = f"{run.recorded(INGEST).as_of:%Y%m%dT%H%M%S}-{checksum[:12]}"
     artifact = run.settings.models / f"{version}.npz"
     checksum_path(partial).unlink()
     partial.replace(artifact)
     write_checksum(artifact, checksum)
     report = recommender.report
-    return {
-        "model_version": version,
-        "artifact": artifact.name,
-        "checksum": checksum,
-        "parameters": {
+    return Trained(
+        model_version=version,
+        artifact=artifact.name,
+        checksum=checksum,
+        parameters={
             "sources": report.params,
             "weights": recommender.weights,
             "reach": recommender.reach,
             "seed": SEED,
         },
-        "metrics": report.validation,
-        "left_out": report.left_out,
-        "git_revision": git_revision(),
-    }
+        metrics=report.validation,
+        left_out=report.left_out,
+        git_revision=git_revision(),
+    )
 
 
 def git_revision() -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import duckdb
 
+from include.config.domain import Domain
 from include.errors import GateError
 from include.lake.insert_rows import insert_rows
 from include.quality.check_kinds import Check
@@ -27,12 +28,21 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class GateContext:
+    """Whose rows a gate checks.  as_of: nothing after it may be among them.  Both instants naive UTC."""
+
+    domain: Domain
+    run_id: str
+    as_of: datetime
+    checked_at: datetime
+
+
+@dataclass(frozen=True)
 class GateReport:
-    """The findings of one suite.  checked_at: naive UTC, given by the caller."""
+    """The findings of one suite."""
 
     suite: str
-    run_id: str
-    checked_at: datetime
+    context: GateContext
     findings: tuple[Finding, ...]
 
     @property
@@ -45,14 +55,14 @@ class GateReport:
         """Rows of ops.quality_results."""
         return [
             {
-                "run_id": self.run_id,
+                "run_id": self.context.run_id,
                 "suite": self.suite,
                 "expectation": finding.check.name,
                 "is_success": finding.is_success,
                 "severity": finding.check.severity,
                 "observed": finding.observed,
                 "limit": finding.check.rule.limit,
-                "checked_at": self.checked_at,
+                "checked_at": self.context.checked_at,
             }
             for finding in self.findings
         ]
@@ -60,11 +70,13 @@ class GateReport:
     def raise_for_failures(self) -> None:
         """Raise GateError with one line for each critical check that did not hold."""
         if not self.findings:
-            raise GateError(f"the {self.suite} gate of run {self.run_id} checked nothing; expected a suite")
+            raise GateError(
+                f"the {self.suite} gate of run {self.context.run_id} checked nothing; expected a suite"
+            )
         if self.failures:
             lines = "\n".join(f"  {finding.describe()}" for finding in self.failures)
             raise GateError(
-                f"the {self.suite} gate refused run {self.run_id}:"
+                f"the {self.suite} gate refused run {self.context.run_id}:"
                 f" {len(self.failures)} of {len(self.findings)} checks failed\n{lines}\n"
                 "Nothing was published. Put the data right, or the limit under `quality:` in the domain file."
             )
@@ -82,6 +94,7 @@ def save_results(con: duckdb.DuckDBPyConnection, reports: Sequence[GateReport]) 
     """
     for report in reports:
         con.execute(
-            "delete from ops.quality_results where run_id = ? and suite = ?", [report.run_id, report.suite]
+            "delete from ops.quality_results where run_id = ? and suite = ?",
+            [report.context.run_id, report.suite],
         )
         insert_rows(con, "ops.quality_results", report.rows)

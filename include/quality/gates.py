@@ -12,65 +12,45 @@ from pathlib import Path
 
 import duckdb
 
-from include.config.domain import Domain
 from include.features.item_availability import every_item_sql
 from include.lake.catalog import quote
 from include.lake.lake import Lake
 from include.quality.check_kinds import Check
 from include.quality.feature_checks import FEATURE_RELATIONS, feature_checks
-from include.quality.gate_report import GateReport
+from include.quality.gate_report import GateContext, GateReport
 from include.quality.input_checks import INPUT_RELATIONS, input_checks, instant
 from include.quality.output_checks import OUTPUT_RELATIONS, TOUCHED_RELATIONS, output_checks
 from include.quality.relations import gate_views
 from include.quality.sql_checks import evaluate_checks
 
 
-def run_input_gate(
-    lake: Lake,
-    domain: Domain,
-    *,
-    run_id: str,
-    as_of: datetime,
-    checked_at: datetime,
-    docs: Path | None = None,
-) -> GateReport:
+def run_input_gate(lake: Lake, context: GateContext, *, docs: Path | None = None) -> GateReport:
     """Check all of raw.* and the run's ledger through Great Expectations.
 
-    as_of: only events until then count.  docs: folder for Data Docs (adds about a second), or None.
+    Only events until as_of count.  docs: folder for Data Docs (adds about a second), or None.
     """
     relations = {
         # A missing event_at must be seen too.
-        "events": f"raw.events where (event_at <= {instant(as_of)}) is not false",
+        "events": f"raw.events where (event_at <= {instant(context.as_of)}) is not false",
         "items": "raw.items",
         "users": "raw.users",
-        "ingests": f"ops.ingests where run_id = {quote(run_id)}",
+        "ingests": f"ops.ingests where run_id = {quote(context.run_id)}",
     }
-    return _run_suite(
-        lake, "input", input_checks(domain), relations, INPUT_RELATIONS, run_id, checked_at, docs
-    )
+    return _run_suite(lake, context, "input", input_checks(context.domain), relations, INPUT_RELATIONS, docs)
 
 
-def run_feature_gate(
-    lake: Lake, views: Mapping[str, str], *, run_id: str, as_of: datetime, checked_at: datetime
-) -> GateReport:
+def run_feature_gate(lake: Lake, context: GateContext, views: Mapping[str, str]) -> GateReport:
     """Check what is about to be trained on, in plain SQL: cheap enough to stand before every training.
 
     views: user_items with the contract's columns; see ``run_output_gate``.
     """
-    checks = feature_checks(as_of=as_of)
+    checks = feature_checks(as_of=context.as_of)
     with gate_views(lake.con, views, FEATURE_RELATIONS, checks):
-        return GateReport("features", run_id, checked_at, evaluate_checks(lake.con, checks))
+        return GateReport("features", context, evaluate_checks(lake.con, checks))
 
 
 def run_output_gate(
-    lake: Lake,
-    domain: Domain,
-    views: Mapping[str, str],
-    *,
-    run_id: str,
-    as_of: datetime,
-    checked_at: datetime,
-    docs: Path | None = None,
+    lake: Lake, context: GateContext, views: Mapping[str, str], *, docs: Path | None = None
 ) -> GateReport:
     """Audit a whole serving set through Great Expectations before it is published.
 
@@ -80,33 +60,25 @@ def run_output_gate(
     available_to) is every item of raw.items and raw.events; users is everyone with an event until as_of;
     live_users is everyone with a list now.
     """
-    relations = {**_lake_relations(as_of), **views}
-    checks = output_checks(domain, as_of=as_of)
-    return _run_suite(lake, "output", checks, relations, OUTPUT_RELATIONS, run_id, checked_at, docs)
+    relations = {**_lake_relations(context.as_of), **views}
+    checks = output_checks(context.domain, as_of=context.as_of)
+    return _run_suite(lake, context, "output", checks, relations, OUTPUT_RELATIONS, docs)
 
 
-def run_batch_input_gate(
-    lake: Lake, domain: Domain, views: Mapping[str, str], *, run_id: str, checked_at: datetime
-) -> GateReport:
+def run_batch_input_gate(lake: Lake, context: GateContext, views: Mapping[str, str]) -> GateReport:
     """Check one batch in plain SQL, by the same rules but the lake's least sizes.
 
     views: events, items, users and ingests, each with the contract's columns; see ``run_output_gate``.
     None may read the lake: what a query needs of it is not looked for.
     """
-    checks = input_checks(domain, whole=False)
+    checks = input_checks(context.domain, whole=False)
     with gate_views(lake.con, views, INPUT_RELATIONS, checks):
         findings = evaluate_checks(lake.con, checks, in_memory=True)
-        return GateReport("input", run_id, checked_at, findings)
+        return GateReport("input", context, findings)
 
 
 def run_touched_output_gate(
-    con: duckdb.DuckDBPyConnection,
-    domain: Domain,
-    views: Mapping[str, str],
-    *,
-    run_id: str,
-    as_of: datetime,
-    checked_at: datetime,
+    con: duckdb.DuckDBPyConnection, context: GateContext, views: Mapping[str, str]
 ) -> GateReport:
     """Audit the lists of touched users in plain SQL, by the rules of the whole set.
 
@@ -114,10 +86,10 @@ def run_touched_output_gate(
     them come from the caller: to look for them in the lake would cost what the lake holds, not what has
     changed.
     """
-    checks = output_checks(domain, as_of=as_of, whole=False)
+    checks = output_checks(context.domain, as_of=context.as_of, whole=False)
     with gate_views(con, views, TOUCHED_RELATIONS, checks):
         findings = evaluate_checks(con, checks, in_memory=True)
-        return GateReport("output", run_id, checked_at, findings)
+        return GateReport("output", context, findings)
 
 
 def _lake_relations(as_of: datetime) -> dict[str, str]:
@@ -131,16 +103,15 @@ def _lake_relations(as_of: datetime) -> dict[str, str]:
 
 def _run_suite(
     lake: Lake,
+    context: GateContext,
     suite: str,
     checks: tuple[Check, ...],
     relations: Mapping[str, str],
     expected: tuple[str, ...],
-    run_id: str,
-    checked_at: datetime,
     docs: Path | None,
 ) -> GateReport:
     from include.quality.expectations import validate_checks
 
     with gate_views(lake.con, relations, expected, checks):
         findings = validate_checks(lake.con, checks, suite=suite, docs=docs)
-    return GateReport(suite, run_id, checked_at, findings)
+    return GateReport(suite, context, findings)

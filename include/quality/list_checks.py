@@ -6,24 +6,18 @@ In plain SQL and arithmetic, as a suite of its own beside the output gate.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 from include.config.domain import PUBLISHED, Domain
 from include.quality.check_kinds import FIGURES, Check, Figure, NoRows
 from include.quality.exposure import K, PushedItem
-from include.quality.gate_report import Finding, GateReport, show
+from include.quality.gate_report import Finding, GateContext, GateReport, show
 
 SUITE = "lists"
 NAMED = 5  # pushed items that a finding spells out
 
 
 def judge_lists(
-    domain: Domain,
-    health: Mapping[str, float],
-    pushed: Sequence[PushedItem] | None,
-    *,
-    run_id: str,
-    checked_at: datetime,
+    context: GateContext, health: Mapping[str, float], pushed: Sequence[PushedItem] | None
 ) -> GateReport:
     """The suite's findings.
 
@@ -32,10 +26,10 @@ def judge_lists(
     """
     findings = [
         _bounded(name, least, most, health.get(name))
-        for name, (least, most) in domain.gate.bounds.items()
+        for name, (least, most) in context.domain.gate.bounds.items()
         if name.startswith(PUBLISHED)
     ]
-    return GateReport(SUITE, run_id, checked_at, (*findings, _nobody_pushed(domain, pushed)))
+    return GateReport(SUITE, context, (*findings, _nobody_pushed(context.domain, pushed)))
 
 
 def _bounded(name: str, least: float | None, most: float | None, value: float | None) -> Finding:

@@ -14,7 +14,7 @@ from include.config.domain import Domain
 from include.features.item_availability import every_item_sql
 from include.publish.consumed_pairs import consumed_relation
 from include.publish.publish import Publication
-from include.quality.gate_report import GateReport
+from include.quality.gate_report import GateContext, GateReport
 from include.quality.gates import run_touched_output_gate
 
 
@@ -45,19 +45,14 @@ def audited(
     GateError when the block is done, which rolls the transaction back.
     """
 
+    context = GateContext(domain, publication.run_id, as_of=as_of, checked_at=publication.published_at)
+
     def audit() -> GateReport:
         # A connection of its own: the caller's is busy writing. It needs nothing of the lake.
         with con.cursor() as own:
             for name, table in tables.items():
                 own.register(f"audited_{name}", table)
-            return run_touched_output_gate(
-                own,
-                domain,
-                _views(publication),
-                run_id=publication.run_id,
-                as_of=as_of,
-                checked_at=publication.published_at,
-            )
+            return run_touched_output_gate(own, context, _views(publication))
 
     with ThreadPoolExecutor(1) as pool:
         report = pool.submit(audit)

@@ -17,6 +17,7 @@ from include.ingest.staged_batch import BatchCounts, StagedBatch
 from include.lake.lake import Lake
 from include.publish.champion import Champion, find_champion
 from include.publish.publish import Publication, close_publication, open_publication
+from include.quality.gate_report import GateContext
 from include.quality.gates import run_batch_input_gate
 from include.refresh.catch_up import flipped_items_sql
 from include.refresh.champion_cache import current_model
@@ -176,7 +177,8 @@ def _check_batches(lake: Lake, domain: Domain, staged: list[StagedBatch], run_id
         )
     ledgers = " union all by name ".join(f"select * from {batch.ledger_table}" for batch in staged)
     views["ingests"] = f"({ledgers})"
-    run_batch_input_gate(lake, domain, views, run_id=run_id, checked_at=now).raise_for_failures()
+    context = GateContext(domain, run_id, as_of=now, checked_at=now)
+    run_batch_input_gate(lake, context, views).raise_for_failures()
 
 
 def _has_flipped_items(lake: Lake, domain: Domain, now: datetime) -> bool:

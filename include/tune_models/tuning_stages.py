@@ -32,9 +32,17 @@ from include.retrieval.registry import SOURCES
 from include.retrieval.source import SourceUnavailable
 from include.run import Run, metered
 from include.settings import SEED, utc_now
+from include.tune_models.records import (
+    PREPARE,
+    PROPOSE,
+    Prepared,
+    Proposed,
+    Searched,
+    search_stage,
+)
 from include.tuning.compare import Combined, blended_ndcg, combine_settings
 from include.tuning.fit import inner_splits, wanted_sources
-from include.tuning.proposals import OPEN, REFUSED, config_hash
+from include.tuning.proposals import OPEN, REFUSED, Settings, config_hash
 from include.tuning.source_search import choose_trial, search_wide
 
 log = logging.getLogger(__name__)
@@ -46,18 +54,14 @@ def prepare(run: Run, as_of: str | None, interval_end: datetime | None) -> list[
     Raises DataError when the lake holds no event up to the cutoff, or another domain.
     """
     config = model_config(run.domain)
-    with metered(run, "prepare") as meter, open_lake(run.settings) as lake:
+    with metered(run, PREPARE) as meter, open_lake(run.settings) as lake:
         cutoff = find_cutoff(lake, run.domain, as_of, interval_end)
         events = lake.value("select count(*) from raw.events where event_at <= ?::timestamp", [cutoff])
         if not events:
             raise DataError(f"no event up to {cutoff} in raw.events: run `make nightly` first")
         claim_domain(lake, run)
         meter.rows_in = events
-        meter.values = {
-            "as_of": cutoff,
-            "snapshot": lake.snapshot(),
-            "champion": _champion_settings(lake, run),
-        }
+        meter.record = Prepared(cutoff, lake.snapshot(), _champion_settings(lake, run))
     if not config.tuning.enabled:
         log.info("the domain file has `tuning: {search: off}`: nothing to do")
         return []
@@ -70,8 +74,8 @@ def prepare(run: Run, as_of: str | None, interval_end: datetime | None) -> list[
 
 def search(run: Run, source: str) -> None:
     """Try the wide grid of one source, and steps from the best of it; every trial is recorded."""
-    champion = run.recorded("prepare")["champion"] or {}
-    with metered(run, f"search_{source}") as meter:
+    champion = run.recorded(PREPARE).champion or {}
+    with metered(run, search_stage(source)) as meter:
         splits, _ = read_splits(run)
         start = (settings_objects({source: champion[source]}) or {}) if source in champion else {}
         try:
@@ -80,15 +84,12 @@ def search(run: Run, source: str) -> None:
             )
         except SourceUnavailable as reason:
             log.info("%s", reason)
-            meter.values = {"trials": [], "chosen": None, "left_out": str(reason)}
+            meter.record = Searched((), None, str(reason))
             return
         chosen = choose_trial(trials)
         log.info("%s: chosen is nDCG@10 %.4f with %s", source, chosen.ndcg, chosen.params)
         meter.rows_in, meter.rows_out = sum(len(split.train.events) for split in splits), len(trials)
-        meter.values = {
-            "trials": [trial.row() for trial in trials],
-            "chosen": trials.index(chosen),
-        }
+        meter.record = Searched(tuple(trial.row() for trial in trials), trials.index(chosen))
 
 
 def propose(run: Run) -> None:
@@ -98,22 +99,23 @@ def propose(run: Run) -> None:
     changes nothing that a nightly has decided since.
     """
     config = model_config(run.domain)
-    began = run.recorded("prepare")
-    with metered(run, "propose") as meter:
+    began = run.recorded(PREPARE)
+    with metered(run, PROPOSE) as meter:
         splits, searched_until = read_splits(run)
-        searched = {name: run.recorded(f"search_{name}") for name in wanted_sources(config)}
+        searched = {name: run.recorded(search_stage(name)) for name in wanted_sources(config)}
         found = settings_objects(best_settings(searched)) or {}
-        champion = settings_objects(began["champion"])
+        champion = settings_objects(began.champion)
         if champion is not None:  # what it went without is fitted with its defaults
             champion = {name: SOURCES[name].params_type() for name in found} | champion
         combined = combine_settings(
             found, champion, lambda params: blended_ndcg(splits, config, params, SEED, log.debug), log.info
         )
         note = why_refused(combined, found, champion)
+        proposal_id, status = _name(run, began.as_of), REFUSED if note else OPEN
         proposal = {
-            "proposal_id": _name(run, began["as_of"]),
+            "proposal_id": proposal_id,
             "made_at": utc_now(),
-            "as_of": began["as_of"],
+            "as_of": began.as_of,
             "searched_until": searched_until,
             "run_id": run.run_id,
             "model_config": config_hash(config),
@@ -121,47 +123,36 @@ def propose(run: Run) -> None:
             "ndcg": combined.ndcg,
             "ndcg_champion": combined.champion,
             "users": sum(len(split.users) for split in splits),
-            "status": REFUSED if note else OPEN,
+            "status": status,
             "decided_at": utc_now() if note else None,
             "decided_by": run.run_id if note else None,
             "note": note,
         }
         log.info("proposal %s", as_json(proposal))
-        meter.rows_in, meter.rows_out = sum(len(record["trials"]) for record in searched.values()), 1
-        meter.values = {name: proposal[name] for name in ("proposal_id", "ndcg", "ndcg_champion", "status")}
+        meter.rows_in, meter.rows_out = sum(len(found.trials) for found in searched.values()), 1
+        meter.record = Proposed(proposal_id, combined.ndcg, combined.champion, status)
 
     def work(con: duckdb.DuckDBPyConnection) -> None:
         _enter_proposal(con, proposal)
-        _enter_trials(con, run, began["as_of"], searched)
+        _enter_trials(con, run, began.as_of, searched)
         write_stages(con, run)
 
     with open_lake(run.settings) as lake:
         lake.write(work, run_id=run.run_id, message="proposal of tune_models")
 
 
-def best_settings(searched: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Source -> chosen params as JSON, those first that gain most over what was tried first.
-
-    searched: source -> what `search` recorded; a source that could not run has no trials.
-    """
-    able = {name: record for name, record in searched.items() if record["trials"]}
-
-    def gain(name: str) -> float:
-        trials = able[name]["trials"]
-        return trials[able[name]["chosen"]]["ndcg"] - trials[0]["ndcg"]
-
-    return {
-        name: able[name]["trials"][able[name]["chosen"]]["params"]
-        for name in sorted(able, key=gain, reverse=True)
-    }
+def best_settings(searched: Mapping[str, Searched]) -> Settings:
+    """The chosen settings of each source that could run, those first that gain most by the search."""
+    ordered = sorted(searched, key=lambda name: searched[name].gain, reverse=True)
+    return {name: best for name in ordered if (best := searched[name].best) is not None}
 
 
 def read_splits(run: Run) -> tuple[list[Split], datetime]:
     """The inner splits of what a nightly with the same cutoff would train on, and where that ends."""
     config = model_config(run.domain)
-    began = run.recorded("prepare")
-    as_of = began["as_of"]
-    events = f"(select * from raw.events at (version => {began['snapshot']}))"
+    began = run.recorded(PREPARE)
+    as_of = began.as_of
+    events = f"(select * from raw.events at (version => {began.snapshot}))"
     with open_lake(run.settings, read_only=True) as lake:
         training = load_training(
             lake.con,
@@ -169,7 +160,7 @@ def read_splits(run: Run) -> tuple[list[Split], datetime]:
             as_of,
             user_items=f"({user_items_sql(events, confidence_of(run.domain.events), as_of)})",
             item_stats=f"(select distinct item_id from {events} where event_at <= timestamp '{as_of}')",
-            snapshot=began["snapshot"],
+            snapshot=began.snapshot,
         )
     limits = run.domain.evaluation
     outer = time_split(training, limits.holdout_share, config.consumed, max_users=1, seed=SEED)
@@ -178,7 +169,7 @@ def read_splits(run: Run) -> tuple[list[Split], datetime]:
     return inner_splits(outer.train, config, SEED), instant_of(outer.cutoff)
 
 
-def _champion_settings(lake: Lake, run: Run) -> dict[str, Any] | None:
+def _champion_settings(lake: Lake, run: Run) -> Settings | None:
     """The champion's, where it was made for the domain file as it is; a changed file starts afresh."""
     found = find_champion(lake)
     champion = found.load() if found else None
@@ -218,7 +209,7 @@ def _enter_proposal(con: duckdb.DuckDBPyConnection, proposal: Mapping[str, Any])
 
 
 def _enter_trials(
-    con: duckdb.DuckDBPyConnection, run: Run, as_of: datetime, found: Mapping[str, Mapping[str, Any]]
+    con: duckdb.DuckDBPyConnection, run: Run, as_of: datetime, found: Mapping[str, Searched]
 ) -> None:
     con.execute("delete from ops.tuning_trials where run_id = ?", [run.run_id])
     rows = [
@@ -227,13 +218,11 @@ def _enter_trials(
             "as_of": as_of,
             "source": source,
             "trial": number + 1,
-            "params": as_json(trial["params"]),
-            "ndcg": trial["ndcg"],
-            "standard_error": trial["standard_error"],
-            "users": trial["users"],
-            "is_chosen": number == record["chosen"],
+            **asdict(trial),
+            "params": as_json(trial.params),
+            "is_chosen": number == record.chosen,
         }
         for source, record in found.items()
-        for number, trial in enumerate(record["trials"])
+        for number, trial in enumerate(record.trials)
     ]
     insert_rows(con, "ops.tuning_trials", rows)

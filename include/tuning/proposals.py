@@ -16,16 +16,18 @@ from include.lake.lake import Lake
 from include.recommender.model_config import ModelConfig
 
 OPEN, TAKEN, REFUSED, OUTDATED = "open", "taken", "refused", "outdated"
+# Source -> the settings it is fitted with, as JSON.
+Settings = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """An open one.  settings: source -> params as JSON.  searched_until: the search saw nothing later."""
+    """An open one.  searched_until: the search saw nothing later."""
 
     proposal_id: str
     model_config: str
     searched_until: datetime
-    settings: dict[str, dict[str, Any]]
+    settings: Settings
 
 
 @dataclass(frozen=True)

@@ -41,14 +41,18 @@ class Trial:
         """Of the mean over users."""
         return float(self.by_user.std() / np.sqrt(max(len(self.by_user), 1)))
 
-    def row(self) -> dict[str, Any]:
-        """What ops.tuning_trials keeps of it, but for its order."""
-        return {
-            "params": asdict(self.params),
-            "ndcg": self.ndcg,
-            "standard_error": self.standard_error,
-            "users": len(self.by_user),
-        }
+    def row(self) -> TrialRow:
+        return TrialRow(asdict(self.params), self.ndcg, self.standard_error, len(self.by_user))
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """What ops.tuning_trials keeps of a trial but its order.  params: as JSON; users: how many judged."""
+
+    params: dict[str, Any]
+    ndcg: float
+    standard_error: float
+    users: int
 
 
 def run_trial(source: str, params: Any, splits: Sequence[Split], config: ModelConfig, seed: int) -> Trial:

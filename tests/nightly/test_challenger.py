@@ -14,6 +14,7 @@ from include.config.domain import load_domain
 from include.errors import GateError
 from include.lake.lake import open_lake
 from include.nightly import stages
+from include.nightly.records import EVALUATE, INGEST
 from include.run import Run
 from include.settings import load_settings
 from tests.support.generated import land_generated
@@ -76,7 +77,7 @@ def test_a_worse_challenger_is_refused_with_its_figures(champion: Run, tmp_path:
 
 def test_an_older_run_is_refused_as_stale_and_the_live_set_stays(champion: Run) -> None:
     older = replace(champion, run_id="older")
-    cutoff = champion.recorded("ingest")["as_of"] - timedelta(days=1)
+    cutoff = champion.recorded(INGEST).as_of - timedelta(days=1)
     stages.ingest(older, cutoff.isoformat(), None)
     for stage in ("build_features", "embed_texts"):
         run_stage(older, stage)
@@ -89,7 +90,7 @@ def test_an_older_run_is_refused_as_stale_and_the_live_set_stays(champion: Run) 
 def test_a_run_that_a_newer_one_overtook_does_not_publish(champion: Run) -> None:
     """Judged in time, it reaches the publish after a run with newer data did."""
     older = replace(champion, run_id="older")
-    cutoff = champion.recorded("ingest")["as_of"] - timedelta(days=1)
+    cutoff = champion.recorded(INGEST).as_of - timedelta(days=1)
     stages.ingest(older, cutoff.isoformat(), None)
     for stage in ("build_features", "embed_texts"):
         run_stage(older, stage)
@@ -107,7 +108,7 @@ def test_a_run_that_a_newer_one_overtook_does_not_publish(champion: Run) -> None
 def test_the_model_that_a_publish_replaces_is_retired(champion: Run) -> None:
     later = replace(champion, run_id="later")
     path = champion.settings.landing / "events" / "later.jsonl"
-    newest = champion.recorded("ingest")["as_of"]
+    newest = champion.recorded(INGEST).as_of
     rows = [
         {
             "user_id": f"u{n:03}",
@@ -130,10 +131,10 @@ def test_the_model_that_a_publish_replaces_is_retired(champion: Run) -> None:
 def test_the_same_recipe_again_is_not_compared_and_passes(champion: Run) -> None:
     again = replace(champion, run_id="again")
     nightly_until_train(again)
-    judged = again.recorded("evaluate")
-    assert judged["refusals"] == []
-    assert judged["notes"] == ["the recipe is the champion's: nothing to compare by"]
-    assert "champion" not in {row["subject"] for row in judged["evaluations"]}
+    judged = again.recorded(EVALUATE)
+    assert judged.refusals == ()
+    assert judged.notes == ("the recipe is the champion's: nothing to compare by",)
+    assert "champion" not in {row.subject for row in judged.evaluations}
 
 
 def test_a_limit_of_the_domain_file_refuses(champion: Run, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from include.config.domain import Domain
 from include.errors import GateError
 from include.lake.lake import Lake, open_lake
 from include.quality.exposure import PushedItem, find_pushed_items, last_nightly
+from include.quality.gate_report import GateContext
 from include.quality.list_checks import judge_lists
 from include.settings import Settings
 
@@ -109,15 +110,15 @@ def test_growth_of_the_audience_is_no_growth(lake: Lake) -> None:
 
 def test_a_warning_by_default_and_a_refusal_where_the_domain_says(domain: Domain) -> None:
     item = PushedItem("pushed", 3, 9, supporters=5, newcomers=4)
-    report = judge_lists(domain, {}, [item], run_id="r", checked_at=AFTER)
+    report = judge_lists(GateContext(domain, "r", AFTER, AFTER), {}, [item])
     report.raise_for_failures()
     (row,) = report.rows
     assert (row["is_success"], row["severity"]) == (False, "warning")
     assert row["observed"] == "pushed shown to 9 instead of 3, 4 of its 5 new takers are new accounts"
     blocking = replace(domain, quality=replace(domain.quality, pushed_items="block"))
     with pytest.raises(GateError, match="4 of its 5 new takers are new accounts"):
-        judge_lists(blocking, {}, [item], run_id="r", checked_at=AFTER).raise_for_failures()
-    assert judge_lists(blocking, {}, None, run_id="r", checked_at=AFTER).findings[0].is_success
+        judge_lists(GateContext(blocking, "r", AFTER, AFTER), {}, [item]).raise_for_failures()
+    assert judge_lists(GateContext(blocking, "r", AFTER, AFTER), {}, None).findings[0].is_success
 
 
 def test_limits_of_the_published_set(domain: Domain) -> None:
@@ -129,7 +130,7 @@ def test_limits_of_the_published_set(domain: Domain) -> None:
     }
     limited = replace(domain, gate=replace(domain.gate, bounds=bounds))
     health = {"published_coverage@10": 0.4, "published_gini@10": 0.8}
-    report = judge_lists(limited, health, [], run_id="r", checked_at=AFTER)
+    report = judge_lists(GateContext(limited, "r", AFTER, AFTER), health, [])
     assert {f.check.name: f.is_success for f in report.findings[:-1]} == {
         "published_coverage@10": False,
         "published_gini@10": True,

@@ -22,6 +22,7 @@ from include.lake.catalog import quote
 from include.lake.lake import Lake, open_lake
 from include.nightly import publishing, stages
 from include.nightly.judge import judged_model
+from include.nightly.records import BUILD_FEATURES, EVALUATE, INGEST, Built, Judged
 from include.recommender.model_config import model_config
 from include.recommender.storage import save_recommender
 from include.run import Run, metered
@@ -81,18 +82,18 @@ def fit_unjudged(run: Run) -> None:
     """What the evaluation leaves for the training, without the judging."""
     training = stages.read_training(run)
     save_recommender(fit_recommender(training, model_config(run.domain), SEED), judged_model(run))
-    run.record("evaluate", {"evaluations": [], "split_at": None, "refusals": [], "notes": []})
+    run.record(EVALUATE, Judged())
 
 
 def build_features(lake: Lake, run: Run) -> None:
     """What the Spark job writes, by the same formula."""
-    began = run.recorded("ingest")
-    events = f"(select * from raw.events at (version => {began['snapshot']}))"
+    began = run.recorded(INGEST)
+    events = f"(select * from raw.events at (version => {began.snapshot}))"
     folder = Path(lake.catalog.data) / "features" / uuid4().hex
     folder.mkdir(parents=True)
     pairs = folder / "user_items.parquet"
-    with metered(run, "build_features") as meter:
-        query = user_items_sql(events, confidence_of(run.domain.events), began["as_of"])
+    with metered(run, BUILD_FEATURES) as meter:
+        query = user_items_sql(events, confidence_of(run.domain.events), began.as_of)
         _write(lake, f"{query} order by user_id, item_id", pairs)
         for table, sql in _TABLES.items():
             _write(
@@ -101,7 +102,7 @@ def build_features(lake: Lake, run: Run) -> None:
                 folder / f"{table}.parquet",
             )
         files = {name: [str(folder / f"{name}.parquet")] for name in ("user_items", *_TABLES)}
-        meter.values = {"files": files}
+        meter.record = Built(files)
 
 
 def _write(lake: Lake, query: str, path: Path) -> None:

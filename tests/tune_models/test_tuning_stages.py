@@ -18,6 +18,7 @@ from include.lake.lake import Lake, open_lake
 from include.nightly import publishing, stages
 from include.nightly.contest import instant_of
 from include.nightly.judge import champion_settings, judged_model
+from include.nightly.records import EVALUATE, Judged
 from include.recommender.model_config import model_config
 from include.recommender.storage import load_recommender, save_recommender
 from include.reporting.report_page import render_page
@@ -26,8 +27,10 @@ from include.retrieval.popular import PopularParams
 from include.run import Run
 from include.settings import SEED, load_settings
 from include.tune_models import tuning_stages as tuning
+from include.tune_models.records import Searched
 from include.tuning.compare import Combined
 from include.tuning.fit import fit_recommender
+from include.tuning.source_search import TrialRow
 from tests.support.nightly import land
 from tests.support.run_stage import run_stage
 from tests.support.taste import tasteful_rows
@@ -66,7 +69,7 @@ def champion(lake_run: Run) -> Run:
     run_stage(lake_run, "build_features")
     model = fit_recommender(stages.read_training(lake_run), model_config(lake_run.domain), SEED, params=BAD)
     save_recommender(model, judged_model(lake_run))
-    lake_run.record("evaluate", {"evaluations": [], "split_at": None, "refusals": [], "notes": []})
+    lake_run.record(EVALUATE, Judged())
     publish(lake_run)
     return lake_run
 
@@ -231,11 +234,15 @@ def test_why_a_proposal_is_no_proposal() -> None:
 def test_what_gains_most_alone_comes_first() -> None:
     """a gains 0.1 over what was tried first, b 0.2; c could not run."""
     searched = {
-        "a": {"trials": [{"ndcg": 0.3, "params": 1}, {"ndcg": 0.4, "params": 2}], "chosen": 1},
-        "b": {"trials": [{"ndcg": 0.1, "params": 3}, {"ndcg": 0.3, "params": 4}], "chosen": 1},
-        "c": {"trials": [], "chosen": None},
+        "a": Searched((trial(0.3, 1), trial(0.4, 2)), 1),
+        "b": Searched((trial(0.1, 3), trial(0.3, 4)), 1),
+        "c": Searched((), None, "cannot run"),
     }
-    assert list(tuning.best_settings(searched).items()) == [("b", 4), ("a", 2)]
+    assert list(tuning.best_settings(searched).items()) == [("b", {"power": 4}), ("a", {"power": 2})]
+
+
+def trial(ndcg: float, power: int) -> TrialRow:
+    return TrialRow({"power": power}, ndcg, standard_error=0.0, users=1)
 
 
 def test_a_domain_that_wants_no_search_has_nothing_to_prepare(lake_run: Run) -> None:
