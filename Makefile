@@ -55,7 +55,7 @@ lint: setup ## ruff, mypy, the order of packages, and sqlfluff on the dbt projec
 	@$(PYTHON) -m bin.write_contracts --check
 	@if [ -d dbt_project/models ]; then $(RUN) sqlfluff lint --disable-progress-bar dbt_project/models; fi
 
-contracts: setup ## docs/contracts.md and the descriptions of dbt staging, from include/contracts.py
+contracts: setup ## docs of lake tables and domain file, and dbt's descriptions, from the code
 	@$(PYTHON) -m bin.write_contracts
 
 format: setup ## put every Python file into its one form

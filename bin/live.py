@@ -146,18 +146,18 @@ def _made_up(lake: Lake, domain: Domain, newest: datetime) -> Iterator[Event]:
     )
     if not users or not items:
         raise DataError("the lake knows no users with events yet; run `make nightly` first")
-    types = list(domain.events.types.values())
+    types = domain.events.types
     step = 0
     while True:
         step += 1
-        kind = rng.choice(types)
+        name = rng.choice(list(types))
         at = utc_now() if domain.clock == "wall" else newest + timedelta(seconds=step)
         yield {
             "user_id": rng.choice(users),
             "item_id": rng.choice(items),
-            "event_type": kind.name,
+            "event_type": name,
             "event_at": at.isoformat(timespec="microseconds") + "Z",
-        } | ({"value": rng.randint(1, 5)} if kind.weight is None else {})
+        } | ({"value": rng.randint(1, 5)} if types[name].weight is None else {})
 
 
 def file_lander(settings: Settings, domain: Domain) -> Lander:

@@ -55,14 +55,14 @@ class TopicTrigger(BaseEventTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         domain = await asyncio.to_thread(load_own_domain)
-        while domain.refresh.kafka_topic is None:
+        while domain.refresh.kafka.topic is None:
             await asyncio.sleep(3600)
         while True:
             try:
                 async for messages in listen(domain, self.poll_seconds):
                     yield TriggerEvent({"messages": messages})
             except Exception as error:  # the broker may be back later; the DAG's clock rings meanwhile
-                log.warning("listening to %s failed: %s", domain.refresh.kafka_topic, error)
+                log.warning("listening to %s failed: %s", domain.refresh.kafka.topic, error)
             await asyncio.sleep(RECONNECT_SECONDS)
 
 
@@ -104,11 +104,11 @@ async def listen(domain: Domain, poll_seconds: float) -> AsyncIterator[int]:
     """Yield 0 once connected, then the number of messages that came in each poll that brought any."""
     from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 
-    topic = domain.refresh.kafka_topic
+    topic = domain.refresh.kafka.topic
     assert topic is not None  # the trigger is made only where the domain file names one
     consumer = Consumer(
         {
-            "bootstrap.servers": domain.refresh.kafka_servers,
+            "bootstrap.servers": domain.refresh.kafka.servers,
             "group.id": "nightjar-doorbell",
             "enable.auto.commit": False,
             "allow.auto.create.topics": False,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from include.config.domain import EventsConfig
+from include.config.domain_file import EventsConfig
 
 Dialect = Literal["duckdb", "spark"]
 

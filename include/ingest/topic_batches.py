@@ -66,7 +66,7 @@ class KafkaSource:
 
 def kafka_source(domain: Domain) -> KafkaSource:
     """The topic that the domain file names.  Raises ConfigError when it names none."""
-    topic, servers = domain.refresh.kafka_topic, domain.refresh.kafka_servers
+    topic, servers = domain.refresh.kafka.topic, domain.refresh.kafka.servers
     if topic is None or servers is None:
         raise ConfigError("refresh.kafka", None, "a mapping with topic and servers", domain.file.name)
     return KafkaSource(servers, topic, domain.refresh.batch_rows)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from include.config.domain import FIELDS, Domain, EventsConfig
+from include.config.domain import FIELDS, Domain
+from include.config.domain_file import EventsConfig
 from include.contracts import REQUIRED
 from include.lake.catalog import quote
 from include.landing.clean import INVALID_UTF8, NUL
@@ -122,7 +123,7 @@ def _reasons(domain: Domain, kind: str, ingested_at: datetime, blank_line: str) 
 
 def _event_reasons(config: EventsConfig, latest: datetime) -> list[tuple[str, str]]:
     types = ", ".join(quote(name) for name in config.types)
-    valued = ", ".join(quote(kind.name) for kind in config.types.values() if kind.weight is None)
+    valued = ", ".join(quote(name) for name, kind in config.types.items() if kind.weight is None)
     found = [
         (f"event_type not in ({types})", _detail("unknown_event_type", "event_type")),
         ("event_at is null", _detail("bad_event_at", "event_at")),

@@ -148,6 +148,6 @@ def judge_proposal(
 def _is_readable(proposal: Proposal) -> bool:
     try:
         settings_objects(proposal.settings)
-    except (KeyError, TypeError):
+    except (KeyError, ValueError):  # a source, or a setting, of another version
         return False
     return True

@@ -2,27 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import BeforeValidator, Field
 
+from include.config.section import Share, Whole, expects, section
 from include.interactions.catalogue import Catalogue
 
 USERS_AT_ONCE = 128  # n_candidates² similarities a user: 8 MB at 128 users and 120 candidates
 
 
-@dataclass(frozen=True)
+def _capped(value: object) -> object:
+    return None if value == 0 else value
+
+
+def _chosen(value: object) -> object:
+    return None if value == "auto" else value
+
+
+_REACH = {"anyOf": [{"const": "auto"}, {"type": "number", "minimum": 0, "maximum": 1}]}
+Cap = Annotated[Annotated[Whole, Field(ge=0)] | None, BeforeValidator(_capped)]
+Reach = Annotated[Share | None, BeforeValidator(_chosen), expects("auto, or a number from 0 to 1", **_REACH)]
+
+
+@section
 class Diversity:
-    """strength: 0 keeps the order of scores, 1 looks at novelty to the list alone (MMR, Carbonell 1998).
+    """How a list is spread."""
 
-    reach: how far items that no list shows are lifted, 0..1 (include/ranking/reach.py); None: as far as the
-    inner splits say costs next to nothing (include/tuning/choose_reach.py).
-    """
+    strength: Share = 0.0
+    """0 keeps the order of scores, 1 looks at novelty to the list alone (MMR, Carbonell 1998). Each step
+    costs nDCG (quality.md), so that a domain must ask for it."""
 
-    strength: float = 0.0  # each step costs nDCG (docs/quality.md), so a domain must ask for it
-    by: str = "auto"  # auto: text where there are embeddings, else category
-    max_per_category: int | None = None
-    reach: float | None = None
+    by: Literal["auto", "text", "category"] = "auto"
+    """What makes two items alike; auto: their texts where there are embeddings, else their category."""
+
+    max_per_category: Cap = None
+    """Items of one category in a list; 0: no limit."""
+
+    reach: Reach = None
+    """How far items that no list shows are lifted, 0 to 1; auto: as far as the inner splits say costs next to
+    nothing (models.md)."""
 
 
 def item_vectors(catalogue: Catalogue, by: str) -> np.ndarray | None:

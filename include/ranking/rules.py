@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from include.config.consumed import Consumed
+from include.config.section import Number, Texts, section
 from include.interactions.catalogue import Catalogue
 from include.interactions.histories import Histories
 
+Factor = Annotated[Number, Field(ge=0.01, le=100)]
 
-@dataclass(frozen=True)
+
+@section
 class Rules:
-    """block: item ids and categories that never appear; boost: factors > 0 on the score's rank weight."""
+    """What the domain forbids and favours."""
 
-    block_items: tuple[str, ...] = ()
-    block_categories: tuple[str, ...] = ()
-    boost_items: dict[str, float] = field(default_factory=dict)
-    boost_categories: dict[str, float] = field(default_factory=dict)
+    block_items: Texts = ()
+    """Ids of items that are never listed."""
+
+    block_categories: Texts = ()
+    """Categories whose items are never listed."""
+
+    boost_items: dict[str, Factor] = Field(default_factory=dict)
+    """Item id -> factor on its score in the blend; below 1 it is listed less."""
+
+    boost_categories: dict[str, Factor] = Field(default_factory=dict)
+    """Category -> factor on the score of its items."""
 
 
 def open_items(catalogue: Catalogue, rules: Rules) -> np.ndarray:

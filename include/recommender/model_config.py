@@ -3,57 +3,126 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
-from types import NoneType
-from typing import Any, get_args, get_type_hints
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
 
 from include.config.consumed import Consumed
 from include.config.domain import Domain
-from include.config.reader import Keys
+from include.config.section import (
+    EXPECTS,
+    AtLeastOne,
+    Number,
+    Share,
+    Text,
+    Texts,
+    Whole,
+    expects,
+    read_section,
+    section,
+    values,
+)
 from include.errors import ConfigError
 from include.ranking.diversity import Diversity
 from include.ranking.rules import Rules
 from include.retrieval.registry import SOURCES
 
-# Candidates beyond 100 a source moved nDCG@10 by less than 0.001 on both example domains.
-DEFAULT_SOURCE_SIZE = 100
+
+def _is_on(value: object) -> object:
+    return {"auto": True, "off": False}.get(value, value) if isinstance(value, str) else value
 
 
-@dataclass(frozen=True)
+_SEARCH = expects("one of auto, off", type="string", enum=["auto", "off"])
+
+
+@section
 class Tuning:
     """How the first nightly, and tune_models, search on the inner split of the training data."""
 
-    enabled: bool = True
-    holdout_share: float = 0.2  # newest share of events that judges; less leaves too few users to judge by
-    max_users: int = 1000  # judged users: nDCG@10 is known to about ±0.015 then, more costs only time
+    enabled: Annotated[bool, BeforeValidator(_is_on), Field(strict=True), _SEARCH] = Field(
+        default=True, validation_alias="search"
+    )
+    """auto: the first nightly and tune_models search for settings, weights and ranker; off: the defaults."""
+
+    holdout_share: Annotated[Number, Field(ge=0.01, le=0.5)] = 0.2
+    """Newest share of the training events that judges; less leaves too few users to judge by."""
+
+    max_users: Annotated[Whole, Field(ge=50)] = 1000
+    """Judged users: nDCG@10 is known to about ±0.015 then, more costs only time."""
+
+
+@section
+class Ranking:
+    """How the sources' candidates become one list."""
+
+    method: Literal["auto", "blend", "learned"] = "auto"
+    """auto takes the learned ranker only where it beats the blend on the inner split."""
+
+    candidates: Annotated[AtLeastOne, Field(le=10_000)] = 120
+    """Candidates kept of the union of the sources'."""
+
+    reason_verb: Text = "liked"
+    """What a person did to an item, as reasons say it: because you liked Alien."""
+
+
+@section
+class ColdStart:
+    """Items that the model was not fitted with."""
+
+    discount: Share = 0.5
+    """Factor on what a text neighbour lends: a guess counts half of an observed score."""
+
+    neighbours: Annotated[AtLeastOne, Field(le=1000)] = 10
+    """Items with the nearest texts, from which a new item borrows."""
+
+
+@values
+class RetrievalKeys:
+    """What a source may be asked for, beside the settings of each source under its name."""
+
+    sources: Texts = ()
+    """Sources to fit; all by default. The search gives those that do not help a weight of 0."""
+
+    size: Annotated[AtLeastOne, Field(le=10_000)] = 100
+    """Candidates that a source brings for each user; beyond 100 nDCG@10 moved by less than 0.001 on both
+    example domains."""
+
+    newcomers: Literal["thin", "all"] = "thin"
+    """thin bounds what accounts of the last days may teach about an item, against pushed items; all hears
+    them out (models.md)."""
+
+    similar_items: Annotated[AtLeastOne, Field(le=1000)] = 20
+    """Rows of serving.similar_items an item."""
+
+    popular_items: Annotated[AtLeastOne, Field(le=10_000)] = 100
+    """Rows of serving.popular_items a segment."""
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """sources: names in include/retrieval/registry.py; params: name -> params that the domain file fixes.
+    """The domain file's sections for the recommender, flat; defaults and meaning are those of the sections.
 
-    newcomers: thin bounds what accounts of the last days may teach about an item; all hears them out.
-    source_size: candidates a source brings for each user.  candidates: kept of their union for ranking.
-    ranking: auto takes the learned ranker only where it beats the blend on the inner split.
-    reason_verb: what a person did to an item, for "because you liked Alien".
+    sources: names in include/retrieval/registry.py; params: name -> params that the domain file fixes.
     """
 
     sources: tuple[str, ...] = tuple(SOURCES)
     params: dict[str, Any] = field(default_factory=dict)
-    newcomers: str = "thin"
-    source_size: int = DEFAULT_SOURCE_SIZE
-    candidates: int = 120
-    ranking: str = "auto"
-    reason_verb: str = "liked"
+    newcomers: str = RetrievalKeys().newcomers
+    source_size: int = RetrievalKeys().size
+    candidates: int = Ranking().candidates
+    ranking: str = Ranking().method
+    reason_verb: str = Ranking().reason_verb
     consumed: Consumed = Consumed()
     list_size: int = 50
     diversity: Diversity = Diversity()
     rules: Rules = Rules()
     tuning: Tuning = Tuning()
-    cold_discount: float = 0.5  # a text neighbour's score is a guess: counts half of an observed one
-    cold_neighbours: int = 10
-    similar_items: int = 20
-    popular_items: int = 100
+    cold_discount: float = ColdStart().discount
+    cold_neighbours: int = ColdStart().neighbours
+    similar_items: int = RetrievalKeys().similar_items
+    popular_items: int = RetrievalKeys().popular_items
 
 
 def model_config(domain: Domain) -> ModelConfig:
@@ -67,97 +136,65 @@ def model_config_from_mapping(mapping: Mapping[str, Any], where: str = "") -> Mo
 
     Raises ConfigError(key, value, expected).
     """
-    keys = Keys(mapping, where=where)
-    default = ModelConfig()
-    retrieval = keys.section("retrieval")
-    names = retrieval.texts("sources", default.sources)
-    for name in names:
+    read: Any = read_section(model_section(), mapping, where)
+    retrieval = read.retrieval
+    for name in retrieval.sources:
         if name not in SOURCES:
             raise ConfigError("retrieval.sources", name, "names out of " + ", ".join(SOURCES), where)
-    params = {name: _params(retrieval, name) for name in SOURCES if name in retrieval}
-    source_size = retrieval.integer("size", default.source_size, least=1, most=10_000)
-    ranking = keys.section("ranking")
-    cold = keys.section("cold_start")
-    config = ModelConfig(
-        sources=names,
-        params=params,
-        newcomers=retrieval.choice("newcomers", ("thin", "all"), default.newcomers),
-        source_size=source_size,
-        candidates=ranking.integer("candidates", default.candidates, least=1, most=10_000),
-        ranking=ranking.choice("method", ("auto", "blend", "learned"), default.ranking),
-        reason_verb=ranking.text("reason_verb", default.reason_verb),
-        diversity=_diversity(keys.section("diversity")),
-        rules=_rules(keys.section("rules")),
-        tuning=_tuning(keys.section("tuning")),
-        cold_discount=cold.number("discount", default.cold_discount, least=0, most=1),
-        cold_neighbours=cold.integer("neighbours", default.cold_neighbours, least=1, most=1000),
-        similar_items=retrieval.integer("similar_items", default.similar_items, least=1, most=1000),
-        popular_items=retrieval.integer("popular_items", default.popular_items, least=1, most=10_000),
+    given = {name: getattr(retrieval, name) for name in SOURCES}
+    return ModelConfig(
+        sources=retrieval.sources or tuple(SOURCES),
+        params={name: params for name, params in given.items() if params is not None},
+        newcomers=retrieval.newcomers,
+        source_size=retrieval.size,
+        candidates=read.ranking.candidates,
+        ranking=read.ranking.method,
+        reason_verb=read.ranking.reason_verb,
+        diversity=read.diversity,
+        rules=read.rules,
+        tuning=read.tuning,
+        cold_discount=read.cold_start.discount,
+        cold_neighbours=read.cold_start.neighbours,
+        similar_items=retrieval.similar_items,
+        popular_items=retrieval.popular_items,
     )
-    for section in (retrieval, ranking, cold, keys):
-        section.done()
-    return config
 
 
-def _params(retrieval: Keys, name: str) -> Any:
-    """The source's params dataclass with the given fields replaced."""
-    params_type = SOURCES[name].params_type
-    if retrieval.is_null(name):
-        raise retrieval.fail(name, "a mapping of its settings; leave the key out to have them searched")
-    section = retrieval.section(name)
-    default = params_type()
-    given: dict[str, Any] = {}
-    types = get_type_hints(params_type)
-    for entry in fields(params_type):
-        current = getattr(default, entry.name)
-        if section.is_null(entry.name) and NoneType in get_args(types[entry.name]):
-            section.get(entry.name)
-            given[entry.name] = None  # no decay, as the params class says
-        elif entry.name not in section:
-            section.get(entry.name)
-        elif isinstance(current, str):
-            given[entry.name] = section.choice(entry.name, ("bm25", "cosine"))
-        elif isinstance(current, int):
-            given[entry.name] = section.integer(entry.name, least=1)
-        else:
-            given[entry.name] = section.number(entry.name, least=0)
-    section.done()
-    return params_type(**given)
+def model_section() -> type[Any]:
+    """The sections for the recommender, with one for the settings of each registered source."""
+    return _model_section(tuple((name, source.params_type) for name, source in SOURCES.items()))
 
 
-def _diversity(section: Keys) -> Diversity:
-    cap = section.integer("max_per_category", 0, least=0)
-    diversity = Diversity(
-        strength=section.number("strength", Diversity().strength, least=0, most=1),
-        by=section.choice("by", ("auto", "text", "category"), "auto"),
-        max_per_category=cap or None,
-        reach=None if section.get("reach") in (None, "auto") else section.number("reach", least=0, most=1),
+@cache
+def _model_section(sources: tuple[tuple[str, type[Any]], ...]) -> type[Any]:
+    settings = {name: (params_type, _fixed(name)) for name, params_type in sources}
+    retrieval = _section_of("Retrieval", settings, RetrievalKeys)
+    parts = {
+        "retrieval": retrieval,
+        "ranking": Ranking,
+        "diversity": Diversity,
+        "rules": Rules,
+        "cold_start": ColdStart,
+        "tuning": Tuning,
+    }
+    return _section_of("Model", {name: (part, Field(default_factory=part)) for name, part in parts.items()})
+
+
+def _section_of(name: str, fields: Mapping[str, tuple[type[Any], Any]], *bases: type[Any]) -> type[Any]:
+    """A section whose fields are known only at run time.  fields: name -> (type, default)."""
+    body = {field: default for field, (_, default) in fields.items()}
+    annotations = {field: kind for field, (kind, _) in fields.items()}
+    said = {"__doc__": bases[0].__doc__} if bases else {}
+    return section(
+        type(name, bases, {"__module__": __name__, "__annotations__": annotations, **said, **body})
     )
-    section.done()
-    return diversity
 
 
-def _rules(section: Keys) -> Rules:
-    def factors(key: str) -> dict[str, float]:
-        inner = section.section(key)
-        return {name: inner.number(name, least=0.01, most=100) for name in section.mapping(key)}
-
-    rules = Rules(
-        block_items=section.texts("block_items"),
-        block_categories=section.texts("block_categories"),
-        boost_items=factors("boost_items"),
-        boost_categories=factors("boost_categories"),
+def _fixed(source: str) -> Any:
+    """A source's settings: not given unless the file fixes them."""
+    expected = "a mapping of its settings; leave the key out to have them searched"
+    return Field(
+        default=None,
+        description=f"Settings of `{source}`, which then are not searched.",
+        json_schema_extra={EXPECTS: expected},
     )
-    section.done()
-    return rules
-
-
-def _tuning(section: Keys) -> Tuning:
-    enabled = section.choice("search", ("auto", "off"), "auto") == "auto"
-    tuning = Tuning(
-        enabled=enabled,
-        holdout_share=section.number("holdout_share", Tuning().holdout_share, least=0.01, most=0.5),
-        max_users=section.integer("max_users", Tuning().max_users, least=50),
-    )
-    section.done()
-    return tuning

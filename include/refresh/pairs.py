@@ -11,7 +11,7 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
-from include.config.domain import EventsConfig
+from include.config.domain_file import EventsConfig
 from include.contracts import TABLES
 from include.features.confidence import confidence_of, decay_sql, user_items_sql
 from include.lake.catalog import ALIAS

@@ -130,7 +130,7 @@ def _record(lake: Lake, run_id: str, ticks: list[Tick], seconds: float, finished
 def open_sources(domain: Domain) -> Iterator[list[BatchSource]]:
     """Landing folders, and the topic where the domain names one."""
     sources: list[BatchSource] = [LandingSource(domain.refresh.batch_rows)]
-    if domain.refresh.kafka_topic is None:
+    if domain.refresh.kafka.topic is None:
         yield sources
         return
     # The client library is only loaded where there is a topic.

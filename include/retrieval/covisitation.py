@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 import scipy.sparse as sp
 
+from include.config.section import AtLeastOne, NotNegative, values
 from include.interactions.histories import Histories
 from include.interactions.interactions import SECONDS_PER_DAY
 from include.interactions.training_data import TrainingData
@@ -19,13 +20,22 @@ from include.retrieval.source import Relation, require
 MINUTES_PER_DAY = 1440.0
 
 
-@dataclass(frozen=True)
+@values
 class CovisitationParams:
-    window_minutes: float = 30.0  # two items are together when this close; the usual end of a session
-    max_gap_events: int = 20  # and at most this many events apart, so bulk imports stay linear
-    neighbours: int = 200
-    shrinkage: float = 10.0
-    last_items: int = 10  # the newest items of a history that speak for the session
+    window_minutes: NotNegative = 30.0
+    """Two items are together when this close; the usual end of a session."""
+
+    max_gap_events: AtLeastOne = 20
+    """And at most this many events apart, so that bulk imports stay linear."""
+
+    neighbours: AtLeastOne = 200
+    """Items kept of each item."""
+
+    shrinkage: NotNegative = 10.0
+    """Co-occurrences that a pair of items needs before its similarity counts half."""
+
+    last_items: AtLeastOne = 10
+    """The newest items of a history, which speak for the session."""
 
 
 @dataclass(frozen=True)

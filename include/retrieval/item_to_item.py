@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 import scipy.sparse as sp
 
+from include.config.section import AtLeastOne, HalfLife, NotNegative, values
 from include.interactions.histories import Histories
 from include.interactions.training_data import TrainingData
 from include.retrieval.contributions import Contributions, by_column, matrix_contributions
@@ -16,17 +17,28 @@ from include.retrieval.item_item_matrix import dense_product, keep_strongest, pa
 from include.retrieval.source import Relation, require
 
 
-@dataclass(frozen=True)
+@values
 class ItemToItemParams:
-    """weighting: bm25 damps heavy users and popular items before the product; cosine does not."""
-
     weighting: Literal["bm25", "cosine"] = "bm25"
-    neighbours: int = 200  # kept per item; beyond that nDCG@10 no longer moves on MovieLens-100K
-    shrinkage: float = 10.0  # co-occurrences an item pair needs before its similarity counts half
-    k1: float = 1.2  # Robertson & Zaragoza 2009, section 3.4: 1.2 and 0.75 are the usual start
-    b: float = 0.75
-    power: float = 0.0
-    half_life_days: float | None = None
+    """bm25 damps heavy users and popular items before the product; cosine does not."""
+
+    neighbours: AtLeastOne = 200
+    """Items kept of each item; beyond that nDCG@10 no longer moves on MovieLens-100K."""
+
+    shrinkage: NotNegative = 10.0
+    """Co-occurrences that a pair of items needs before its similarity counts half."""
+
+    k1: NotNegative = 1.2
+    """BM25's saturation: Robertson & Zaragoza 2009, section 3.4, start from 1.2 and 0.75."""
+
+    b: NotNegative = 0.75
+    """BM25's damping by length, 0 to 1."""
+
+    power: NotNegative = 0.0
+    """Weights count to this power: 0 treats every pair alike, 1 keeps the confidence as it is."""
+
+    half_life_days: HalfLife = None
+    """Decay on top of the one inside the weights; none by default."""
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,19 @@ from typing import ClassVar, Self
 import numpy as np
 import scipy.sparse as sp
 
+from include.config.section import HalfLife, NotNegative, values
 from include.interactions.histories import NO_SEGMENT, Histories
 from include.interactions.training_data import TrainingData
 from include.retrieval.source import Relation, require
 
 
-@dataclass(frozen=True)
+@values
 class PopularParams:
-    half_life_days: float | None = 30.0  # the search picks among 7, 30, 90 and none
-    segment_shrinkage: float = 50.0  # users a segment needs before its own taste counts half
+    half_life_days: HalfLife = 30.0
+    """After so many days a user's taking counts half; the search picks among several and none."""
+
+    segment_shrinkage: NotNegative = 50.0
+    """Users that a segment needs before its own taste counts half."""
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,20 @@ from typing import ClassVar, Self
 import numpy as np
 import scipy.sparse as sp
 
+from include.config.section import HalfLife, NotNegative, values
 from include.interactions.histories import Histories
 from include.interactions.training_data import TrainingData
 from include.retrieval.contributions import Contributions, history_parts
 from include.retrieval.source import Relation, require
 
 
-@dataclass(frozen=True)
+@values
 class RepeatParams:
-    half_life_days: float | None = 90.0  # of the pull of an own item; the search tries shorter and none
-    prior_users: float = 10.0  # users at the average rate added to each item's own repeat rate
+    half_life_days: HalfLife = 90.0
+    """Of the pull of an own item; the search tries shorter ones and none."""
+
+    prior_users: NotNegative = 10.0
+    """Users at the average rate who are added to each item's own repeat rate."""
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,20 @@ from typing import ClassVar, Self
 import numpy as np
 import scipy.sparse as sp
 
+from include.config.section import HalfLife, NotNegative, values
 from include.interactions.histories import Histories
 from include.interactions.training_data import TrainingData
 from include.retrieval.contributions import DenseContributions, UserParts, pairs_of_users
 from include.retrieval.source import Relation, require
 
 
-@dataclass(frozen=True)
+@values
 class TextParams:
-    power: float = 0.0
-    half_life_days: float | None = None
+    power: NotNegative = 0.0
+    """Weights count to this power: 0 treats every pair alike, 1 keeps the confidence as it is."""
+
+    half_life_days: HalfLife = None
+    """Decay on top of the one inside the weights; none by default."""
 
 
 @dataclass(frozen=True)

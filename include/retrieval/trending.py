@@ -7,15 +7,19 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from include.config.section import NotNegative, values
 from include.interactions.histories import Histories
 from include.interactions.training_data import TrainingData
 from include.retrieval.source import Relation, require
 
 
-@dataclass(frozen=True)
+@values
 class TrendingParams:
-    window_days: float = 7.0  # the newest week against all that came before
-    prior_users: float = 5.0  # users of an average week added to both sides, so three clicks are no trend
+    window_days: NotNegative = 7.0
+    """The newest days, held against all that came before."""
+
+    prior_users: NotNegative = 5.0
+    """Users of an average week added to both sides, so that three clicks are no trend."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def test_an_edited_text_is_named_and_written_back(
     assert doc in before
     path.write_text(before.replace(doc, "who"))
     assert write_contracts.main(["--check"]) == 1
-    assert f"{name} differs from include/contracts.py: run `make contracts`" in capsys.readouterr().out
+    assert f"{name} differs from the code: run `make contracts`" in capsys.readouterr().out
     assert write_contracts.main([]) == 0
     assert path.read_text() == before
 

@@ -8,7 +8,8 @@ from datetime import datetime
 
 import pytest
 
-from include.config.domain import Domain, EventType
+from include.config.domain import Domain
+from include.config.domain_file import EventType
 from include.errors import ConfigError
 from include.ingest.ingest import ingest_pending
 from include.ingest.replay import replay_quarantine
@@ -19,7 +20,7 @@ NOW = datetime(2024, 6, 1, 12)
 
 
 def with_type(domain: Domain, name: str) -> Domain:
-    types = {**domain.events.types, name: EventType(name, 1.0)}
+    types = {**domain.events.types, name: EventType(weight=1.0)}
     return dataclasses.replace(domain, events=dataclasses.replace(domain.events, types=types))
 
 

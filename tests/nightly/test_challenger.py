@@ -139,6 +139,6 @@ def test_the_same_recipe_again_is_not_compared_and_passes(champion: Run) -> None
 
 def test_a_limit_of_the_domain_file_refuses(champion: Run, tmp_path: Path) -> None:
     config = tmp_path / "limited.yaml"
-    config.write_text(GOOD + "limits: {coverage@10: {least: 0.999}}\n")
+    config.write_text(GOOD + "limits: {coverage@10: {min: 0.999}}\n")
     with pytest.raises(GateError, match="coverage@10 is 0"):
         nightly_until_train(Run("limited", champion.settings, load_domain(config)))

@@ -13,6 +13,7 @@ import pytest
 
 from bin.live import replay, topic_lander
 from include.config.domain import Domain
+from include.config.domain_file import Kafka
 from include.lake.lake import open_lake
 from include.refresh.refresh_run import refresh
 from include.settings import Settings
@@ -30,7 +31,7 @@ def servers() -> Iterator[str]:
 
 
 def with_topic(domain: Domain, servers: str, topic: str) -> Domain:
-    return replace(domain, refresh=replace(domain.refresh, kafka_topic=topic, kafka_servers=servers))
+    return replace(domain, refresh=replace(domain.refresh, kafka=Kafka(topic=topic, servers=servers)))
 
 
 def state(settings: Settings) -> list[list[tuple]]:

@@ -15,6 +15,7 @@ from include.evaluation.split import time_split
 from include.lake.lake import Lake, open_lake
 from include.nightly.contest import instant_of
 from include.nightly.judge import champion_settings, evaluate_model, judged_model
+from include.nightly.records import Judged
 from include.recommender.model import Recommender
 from include.recommender.model_config import model_config
 from include.recommender.storage import load_recommender
@@ -61,7 +62,7 @@ def proposed(run: Run, name: str, settings: dict[str, Any], **changed: Any) -> P
     return replace(Proposal(name, config_hash(model_config(run.domain)), EARLY, settings), **changed)
 
 
-def evaluate(run: Run, factors: int, *proposals: Proposal) -> tuple[dict[str, Any], dict[str, Any]]:
+def evaluate(run: Run, factors: int, *proposals: Proposal) -> tuple[Judged, dict[str, Any]]:
     """(what is recorded, the settings of the model that goes on); factors: of the champion's ALS."""
     judged = evaluate_model(run, training(), champion_of(run, factors), proposals)
     return judged, champion_settings(load_recommender(judged_model(run)))
@@ -73,50 +74,48 @@ def champion_of(run: Run, factors: int) -> Recommender:
     return fit_recommender(training(), config, SEED, params=params)
 
 
-def figure(judged: dict[str, Any], subject: str) -> float:
+def figure(judged: Judged, subject: str) -> float:
     (value,) = (
-        row["value"]
-        for row in judged["evaluations"]
-        if (row["subject"], row["metric"], row["k"]) == (subject, "ndcg", 10)
+        row.value for row in judged.evaluations if (row.subject, row.metric, row.k) == (subject, "ndcg", 10)
     )
     return value
 
 
 def test_a_better_proposal_is_taken_and_judged_the_same_again(night: Run) -> None:
     judged, settings = evaluate(night, 1, proposed(night, "p1", GOOD))
-    assert settings == GOOD and judged["refusals"] == []
-    (decision,) = judged["proposals"]
-    assert decision["status"] == "taken" and decision["low"] > 0.2
-    assert figure(judged, "pipeline") - figure(judged, "champion") == pytest.approx(decision["difference"])
-    assert decision["note"] == (
-        f"ndcg@10 {decision['difference']:+.4f} [{decision['low']:+.4f}, {decision['high']:+.4f}]"
+    assert settings == GOOD and judged.refusals == ()
+    (decision,) = judged.proposals
+    assert decision.status == "taken" and decision.low > 0.2
+    assert figure(judged, "pipeline") - figure(judged, "champion") == pytest.approx(decision.difference)
+    assert decision.note == (
+        f"ndcg@10 {decision.difference:+.4f} [{decision.low:+.4f}, {decision.high:+.4f}]"
         " against the champion's settings"
     )
-    assert judged["notes"][1] == f"proposal p1 taken: {decision['note']}"
+    assert judged.notes[1] == f"proposal p1 taken: {decision.note}"
     assert evaluate(night, 1, proposed(night, "p1", GOOD)) == (judged, settings)
 
 
 def test_a_worse_proposal_is_refused_and_the_night_goes_on_as_without(night: Run) -> None:
     without, settings = evaluate(night, 8)
     judged, same_settings = evaluate(night, 8, proposed(night, "p1", BAD))
-    assert settings == same_settings == GOOD and judged["refusals"] == []
-    (decision,) = judged["proposals"]
-    assert decision["status"] == "refused" and decision["high"] < -0.2
-    assert decision["note"].startswith(f"worse: ndcg@10 {decision['difference']:+.4f}")
-    assert judged["notes"] == [
+    assert settings == same_settings == GOOD and judged.refusals == ()
+    (decision,) = judged.proposals
+    assert decision.status == "refused" and decision.high < -0.2
+    assert decision.note.startswith(f"worse: ndcg@10 {decision.difference:+.4f}")
+    assert judged.notes == (
         "the recipe is the champion's: nothing to compare by",
-        f"proposal p1 refused: {decision['note']}",
-    ]
-    rows = [row for row in judged["evaluations"] if row["subject"] != "proposal"]
-    assert rows == without["evaluations"]
-    assert figure(judged, "proposal") - figure(judged, "pipeline") == pytest.approx(decision["difference"])
+        f"proposal p1 refused: {decision.note}",
+    )
+    rows = tuple(row for row in judged.evaluations if row.subject != "proposal")
+    assert rows == without.evaluations
+    assert figure(judged, "proposal") - figure(judged, "pipeline") == pytest.approx(decision.difference)
 
 
 def test_the_same_settings_are_no_reason_to_change(night: Run) -> None:
     judged, _ = evaluate(night, 8, proposed(night, "p1", GOOD))
-    (decision,) = judged["proposals"]
-    assert (decision["status"], decision["difference"]) == ("refused", 0.0)
-    assert decision["note"].startswith("not better: ")
+    (decision,) = judged.proposals
+    assert (decision.status, decision.difference) == ("refused", 0.0)
+    assert decision.note.startswith("not better: ")
 
 
 def test_only_the_newest_that_fits_is_judged(night: Run) -> None:
@@ -130,7 +129,7 @@ def test_only_the_newest_that_fits_is_judged(night: Run) -> None:
         proposed(night, "older", BAD),
     )
     assert settings == GOOD
-    found = {one["proposal_id"]: (one["status"], one["note"]) for one in judged["proposals"]}
+    found = {one.proposal_id: (one.status, one.note) for one in judged.proposals}
     assert found.pop("newest")[0] == "taken"
     assert found == {
         "other": ("outdated", "made for another domain file"),
@@ -147,26 +146,26 @@ def test_a_search_that_saw_the_events_that_judge_is_not_judged(night: Run) -> No
     cutoff = instant_of(time_split(training(), share, config.consumed).cutoff)
     late = proposed(night, "p1", GOOD, searched_until=cutoff + timedelta(microseconds=1))
     judged, settings = evaluate(night, 1, late)
-    assert (judged["proposals"], settings) == ([], BAD)
+    assert (judged.proposals, settings) == ((), BAD)
     judged, settings = evaluate(night, 1, replace(late, searched_until=cutoff))
-    assert (judged["proposals"][0]["status"], settings) == ("taken", GOOD)
+    assert (judged.proposals[0].status, settings) == ("taken", GOOD)
 
 
 def test_one_that_cannot_be_fitted_is_refused(night: Run) -> None:
-    broken = {"als": asdict(AlsParams()) | {"factors": -3}} | POPULAR
+    broken = {"als": asdict(AlsParams()) | {"alpha": 1e300}} | POPULAR
     judged, settings = evaluate(night, 8, proposed(night, "p1", broken))
-    (decision,) = judged["proposals"]
-    assert (decision["status"], decision["difference"]) == ("refused", None)
-    assert decision["note"].startswith("cannot be fitted: ") and settings == GOOD
+    (decision,) = judged.proposals
+    assert (decision.status, decision.difference) == ("refused", None)
+    assert decision.note.startswith("cannot be fitted: ") and settings == GOOD
 
 
 def test_a_limit_of_the_domain_file_refuses_a_proposal_only(night: Run) -> None:
     """With one factor everyone gets much the same list."""
-    night.settings.config.write_text(DOMAIN + "limits: {coverage@10: {least: 0.9}}\n")
+    night.settings.config.write_text(DOMAIN + "limits: {coverage@10: {min: 0.9}}\n")
     limited = replace(night, domain=load_domain(night.settings.config))
     judged, settings = evaluate(limited, 8, proposed(limited, "p1", BAD))
-    assert judged["refusals"] == [] and settings == GOOD
-    assert "coverage@10 is 0." in judged["proposals"][0]["note"]
+    assert judged.refusals == () and settings == GOOD
+    assert "coverage@10 is 0." in judged.proposals[0].note
 
 
 def test_a_changed_domain_file_searches_for_itself(night: Run) -> None:
@@ -178,13 +177,13 @@ def test_a_changed_domain_file_searches_for_itself(night: Run) -> None:
     judged = evaluate_model(
         changed, training(), old, [proposed(changed, "new", GOOD), proposed(night, "old", GOOD)]
     )
-    assert [(one["proposal_id"], one["status"]) for one in judged["proposals"]] == [("old", "outdated")]
-    assert "proposal" not in {row["subject"] for row in judged["evaluations"]}
+    assert [(one.proposal_id, one.status) for one in judged.proposals] == [("old", "outdated")]
+    assert "proposal" not in {row.subject for row in judged.evaluations}
 
 
 def test_a_first_nightly_searches_for_itself(night: Run) -> None:
     judged = evaluate_model(night, training(), None, [proposed(night, "p1", BAD)])
-    assert judged["proposals"] == [] and judged["notes"] == ["no champion to compare with"]
+    assert judged.proposals == () and judged.notes == ("no champion to compare with",)
 
 
 def insert(lake: Lake, name: str, made_at: datetime, as_of: datetime, status: str = "open") -> None:
