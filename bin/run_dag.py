@@ -132,6 +132,32 @@ def run_here_or_follow(dag: DAG, conf: Mapping[str, Any], progress: Progress, ai
         return follow_run(airflow_home, dag.dag_id, conf, progress)
 
 
+def outcome(home: Path, began: datetime) -> list[str]:
+    """What was published since ``began`` (UTC), and where the page of the run lies."""
+    from include.errors import NightjarError
+    from include.lake.lake import open_lake
+    from include.settings import load_settings
+
+    lines = []
+    try:
+        with open_lake(load_settings(), read_only=True) as lake:
+            published = lake.rows(
+                "select publication_id, as_of, users, rows from serving.publications where published_at >= ?"
+                " order by published_at",
+                [began.replace(tzinfo=None)],
+            )
+        lines += [
+            f"published {name}: {rows:,} rows for {users:,} users, data up to {as_of}"
+            for name, as_of, users, rows in published
+        ]
+    except NightjarError:
+        pass  # no lake yet: the run failed before there was one, and has said why
+    page = home / "reports" / "latest.html"
+    if page.is_file() and page.stat().st_mtime >= began.timestamp():
+        lines.append(f"report: {page}")
+    return lines
+
+
 def main(arguments: list[str]) -> int:
     options = read_arguments(arguments, os.environ)
     # Airflow's imports make objects that live for ever; looking through them over and over took 1-2 s of 8.
@@ -141,8 +167,8 @@ def main(arguments: list[str]) -> int:
     home = prepare_home(env)
     airflow_home = home / "airflow"
     dags_folder = Path(env["AIRFLOW__CORE__DAGS_FOLDER"])
-    started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    log = airflow_home / "logs" / "foreground" / options.dag_id / f"{started}-{os.getpid()}.log"
+    began = datetime.now(UTC)
+    log = airflow_home / "logs" / "foreground" / options.dag_id / f"{began:%Y%m%dT%H%M%S}-{os.getpid()}.log"
     terminal = os.fdopen(send_output_to(log), "w", buffering=1)
     progress = Progress(terminal)
 
@@ -172,6 +198,8 @@ def main(arguments: list[str]) -> int:
         return 1
     for task, reason in progress.errors.items():
         progress.say(f"FAILED {task}: {reason}")
+    for line in outcome(home, began):
+        progress.say(line)
     progress.say(f"{options.dag_id} {state}: tasks took {progress.task_seconds:.1f} s of it; log: {log}")
     return 0 if state == "success" else 1
 

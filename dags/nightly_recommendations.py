@@ -9,7 +9,8 @@ ranking → audit → **publish in one commit** → dbt marts → report.
 * Params: `as_of` is the cutoff (default: the newest event, or the interval's end where the domain's clock is
   `wall`), `domain` is a domain file's name (default: `NIGHTJAR_CONFIG`).
 * An `as_of` before the live model's is refused as stale: an older run never replaces a newer live set.
-* A refused gate is not retried: look at `ops.quality_results`, mend the cause, clear the task.
+* A refused gate is not retried: look at `reports/latest.html`, which says what stopped the run, or at
+  `ops.quality_results`; mend the cause, clear the task.
 
 Runbook: docs/operations.md.
 """
@@ -22,7 +23,7 @@ import pendulum
 from airflow.sdk import TaskGroup, dag, get_current_context, task
 
 from include.assets import EVENTS, FEATURES, MARTS, RECOMMENDATIONS
-from plugins.dag_defaults import cutoff_param, domain_param, task_defaults, this_run
+from plugins.dag_defaults import cutoff_param, domain_param, report_failure, task_defaults, this_run
 from plugins.lake_dbt import LakeDbtBuildOperator
 
 STAGING = ["path:models/staging", "path:models/intermediate"]
@@ -112,7 +113,7 @@ def report() -> None:
         "as_of": cutoff_param(),
         "domain": domain_param(),
     },
-    default_args=task_defaults(execution_timeout=timedelta(hours=2)),
+    default_args=task_defaults(timedelta(hours=2), on_failure=report_failure),
 )
 def nightly_recommendations() -> None:
     with TaskGroup("ingest") as ingesting:

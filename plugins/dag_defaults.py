@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule, get_current_context
 
 if TYPE_CHECKING:
     from include.run import Run
 
+log = logging.getLogger(__name__)
 # What is wrong with data, settings or models is as wrong a minute later; the rest may be a passing fault.
 REFUSALS = tuple(f"include.errors.{name}" for name in ("ConfigError", "DataError", "GateError", "ModelError"))
 
 
-def task_defaults(execution_timeout: timedelta) -> dict[str, object]:
-    """default_args: two more tries of what may pass, none of a refusal."""
+def task_defaults(
+    execution_timeout: timedelta, on_failure: Callable[[Any], None] | None = None
+) -> dict[str, object]:
+    """default_args: two more tries of what may pass, none of a refusal; then on_failure."""
     return {
+        "on_failure_callback": on_failure,
         "retries": 2,
         "retry_delay": timedelta(seconds=10),
         "execution_timeout": execution_timeout,
@@ -50,6 +56,19 @@ def cutoff_param() -> Param:
         title="Cutoff (UTC)",
         description="Only events until then count, as 2026-01-31T00:00:00Z. Empty: the domain's clock.",
     )
+
+
+def report_failure(context: Any) -> None:
+    """on_failure_callback of the nightly: its page says what stopped it, once no try is left."""
+    from include.nightly.publishing import report_failure as write_report
+    from include.nightly.stages import open_run
+
+    task = context["task_instance"].task_id
+    try:
+        run = open_run(context["run_id"], context["params"]["domain"])
+        write_report(run, task, str(context.get("exception") or "no reason is known: see the task's log"))
+    except Exception:  # the task has failed for a reason of its own, which must stay the one that is told
+        log.exception("the page of the failed run could not be written")
 
 
 def this_run() -> Run:

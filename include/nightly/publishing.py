@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from include.errors import GateError
+from include.errors import GateError, NightjarError
 from include.evaluation.evaluation_row import EvaluationRow
 from include.evaluation.gate import check_staleness
 from include.lake.insert_rows import as_json, insert_rows
@@ -22,6 +22,7 @@ from include.publish.publish import close_publication, open_publication, replace
 from include.publish.staged_set import staged_relations
 from include.recommender.storage import checksum_path, load_recommender
 from include.refresh.catch_up import catch_up
+from include.reporting.failed_page import render_failed_page
 from include.reporting.report_page import render_page
 from include.run import Run, metered
 from include.settings import utc_now
@@ -164,13 +165,30 @@ def report(run: Run) -> None:
             write_page(run, render_page(lake, run.run_id, published), published)
 
 
+def report_failure(run: Run, stage: str, error: str) -> None:
+    """Say on ``reports/latest.html`` what stopped the run, and keep what its stages cost until then.
+
+    error: as it was raised.  Nothing that readers see is touched. A lake that cannot be opened is no reason
+    to say nothing: the page then tells the error alone.
+    """
+    at = utc_now()
+    try:
+        with open_lake(run.settings) as lake:
+            lake.write(lambda con: write_stages(con, run), run_id=run.run_id, message="cost of the run")
+            page = render_failed_page(lake, run.run_id, stage, error, at)
+    except NightjarError as reason:
+        log.warning("the failed run's page tells its error alone: %s", reason)
+        page = render_failed_page(None, run.run_id, stage, error, at)
+    write_page(run, page, f"failed-{run.folder.name}")
+
+
 def write_stages(con: duckdb.DuckDBPyConnection, run: Run) -> None:
     """Enter what the run's stages cost so far in ops.stages, in the place of what was there of it."""
     con.execute("delete from ops.stages where run_id = ?", [run.run_id])
     insert_rows(con, "ops.stages", [{"run_id": run.run_id} | asdict(cost) for cost in run.costs()])
 
 
-def write_page(run: Run, page: str, publication_id: str) -> None:
-    """Put the page under its publication's name and under ``latest.html``."""
-    for name in (publication_id, "latest"):
+def write_page(run: Run, page: str, page_name: str) -> None:
+    """Put the page under its own name and under ``latest.html``."""
+    for name in (page_name, "latest"):
         write_whole(run.settings.reports / f"{name}.html", page)

@@ -9,32 +9,19 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
+from include.pages import render
 from include.quality.gate_report import Finding
 
 SITE = "reports"
+_TONES = {"held": "text-success", "refused": "text-danger", "warned": "text-warning"}
 _REMOTE = re.compile(
     r"<(script|style|footer|form)\b.*?</\1>|<(link|img|base)\b[^>]*>|<!--.*?-->|\s(style|on\w+)=\"[^\"]*\"",
     re.DOTALL | re.IGNORECASE,
 )
-# Only the classes that GX's pages lean on: tables, verdicts, and its icons as plain characters.
-_STYLE = """<style>
-body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:1.5rem auto;padding:0 1rem;color:#1c2430}
-table{border-collapse:collapse;width:100%;margin:.5rem 0}
-td,th{border:1px solid #d5dbe3;padding:.3rem .6rem;text-align:left;vertical-align:top}
-th,.navbar,.breadcrumb,.card-header{background:#eef2f6}
-.navbar,.breadcrumb,.card-header{padding:.4rem .8rem;list-style:none}.breadcrumb li{display:inline}
-code,pre{background:#f3f5f8;padding:0 .2rem;white-space:pre-wrap}
-h1,h2,h3,h4{line-height:1.2;margin:1.2rem 0 .4rem}a{color:#0b5cad}
-.text-success{color:#1a7f37}.text-danger{color:#b42318}.text-warning{color:#9a6700}
-.fa-check-circle::before{content:"\\2713"}.fa-times::before{content:"\\2717"}
-.fa-exclamation-triangle::before{content:"!"}
-.badge{background:#d5dbe3;border-radius:.6rem;padding:0 .5rem}
-.modal,.btn,.popover,.collapse,button,.cooltip .top{display:none}
-</style>"""
+TEMPLATES = Path(__file__).with_name("templates")
 
 
 def add_site(context: Any, folder: Path) -> None:
@@ -63,29 +50,27 @@ def finish_site(context: Any, folder: Path, suite: str, findings: Sequence[Findi
 
 def cut_remote(html: str) -> str:
     """The page without scripts, forms, pictures and styles, but our own."""
-    return _REMOTE.sub("", html).replace("</head>", f"{_STYLE}</head>", 1)
+    style = render(TEMPLATES / "style.html.j2")
+    return _REMOTE.sub("", html).replace("</head>", f"{style}</head>", 1)
 
 
 def index_page(suite: str, findings: Sequence[Finding], links: dict[str, str]) -> str:
     """A table of the checks, failed ones first.  links: relation -> its page."""
-    rows = "".join(
-        f'<tr><td class="{_verdict_class(finding)}">{_verdict(finding)}</td>'
-        f'<td><a href="{escape(links.get(finding.check.relation, ""))}">{escape(finding.check.name)}</a></td>'
-        f"<td>{escape(finding.observed)}</td><td>{escape(finding.check.rule.limit)}</td></tr>"
+    rows = [
+        {
+            "verdict": _verdict(finding),
+            "tone": _TONES[_verdict(finding)],
+            "link": links.get(finding.check.relation, ""),
+            "check": finding.check.name,
+            "found": finding.observed,
+            "allowed": finding.check.rule.limit,
+        }
         for finding in sorted(findings, key=lambda finding: finding.is_success)
-    )
-    return (
-        f'<!DOCTYPE html><html><head><meta charset="utf-8"><title>{escape(suite)} gate</title>{_STYLE}</head>'
-        f"<body><h1>The {escape(suite)} gate</h1>"
-        f"<table><tr><th>verdict</th><th>check</th><th>found</th><th>allowed</th></tr>{rows}</table></body></html>"
-    )
+    ]
+    return render(TEMPLATES / "gate.html.j2", suite=suite, rows=rows)
 
 
 def _verdict(finding: Finding) -> str:
     if finding.is_success:
         return "held"
     return "refused" if finding.check.severity == "critical" else "warned"
-
-
-def _verdict_class(finding: Finding) -> str:
-    return {"held": "text-success", "refused": "text-danger", "warned": "text-warning"}[_verdict(finding)]

@@ -23,13 +23,13 @@ def validate_checks(
 
     docs: folder that gets the Data Docs of this checkpoint, or None.
     """
+    # Its INFO is a line an argument an expectation, some of them at import: 200 a gate in the task's log.
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     import great_expectations as gx
 
     from include.quality.data_docs import add_site, finish_site
     from include.quality.dialect import URL, borrow
 
-    # Its INFO is a line an argument an expectation: some 200 a gate in the task's log.
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     if docs is not None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 from include.lake.lake import Lake
 from include.reporting.list_health import PUBLISHED, SEGMENT, WITHOUT
+from include.reporting.page_parts import PageTable
 
 # Metric -> what it says, in the order of the table.
 SAYS = {
@@ -21,13 +19,7 @@ SAYS = {
 }
 
 
-@dataclass(frozen=True)
-class HealthTable:
-    heads: tuple[str, ...]
-    rows: Sequence[Sequence[object]]
-
-
-def figures_table(lake: Lake, run_id: str) -> HealthTable:
+def figures_table(lake: Lake, run_id: str) -> PageTable:
     """Figures of the first 10 places: everyone's lists, the judged users', and popularity's for those."""
     found = {
         row[0]: row[1:]
@@ -46,10 +38,10 @@ def figures_table(lake: Lake, run_id: str) -> HealthTable:
         )
     }
     rows = [(says, *found[metric]) for metric, says in SAYS.items() if metric in found]
-    return HealthTable(("first 10 places", "all lists", "judged users", "popularity alone"), rows)
+    return PageTable(("first 10 places", "all lists", "judged users", "popularity alone"), rows)
 
 
-def segments_table(lake: Lake, run_id: str) -> HealthTable:
+def segments_table(lake: Lake, run_id: str) -> PageTable:
     """nDCG@10 of each segment with enough judged users, the best first."""
     rows = lake.rows(
         "select substr(subject, ?), round(value, 4), round(low, 4), round(high, 4), users"
@@ -57,10 +49,10 @@ def segments_table(lake: Lake, run_id: str) -> HealthTable:
         " order by value desc, subject",
         [len(SEGMENT) + 1, run_id, SEGMENT],
     )
-    return HealthTable(("segment", "nDCG@10", "low", "high", "judged users"), rows)
+    return PageTable(("segment", "nDCG@10", "low", "high", "judged users"), rows)
 
 
-def costs_table(lake: Lake, run_id: str) -> HealthTable:
+def costs_table(lake: Lake, run_id: str) -> PageTable:
     """What each active rule costs in nDCG@10, the dearest first."""
     rows = lake.rows(
         "select substr(subject, ?), round(value, 4), round(low, 4), round(high, 4)"
@@ -68,4 +60,4 @@ def costs_table(lake: Lake, run_id: str) -> HealthTable:
         " order by value desc, subject",
         [len(WITHOUT) + 1, run_id, WITHOUT],
     )
-    return HealthTable(("rule", "costs nDCG@10", "low", "high"), rows)
+    return PageTable(("rule", "costs nDCG@10", "low", "high"), rows)

@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from html import unescape
 from pathlib import Path
 
 import duckdb
@@ -39,6 +40,7 @@ class Installation:
     home: Path
     environ: dict[str, str]
     landed: Generated
+    told: list[str] = field(default_factory=list)  # by the first nightly
 
     def run_dag(self, dag_id: str, **params: str) -> subprocess.CompletedProcess[str]:
         environ = self.environ | {name.upper(): value for name, value in params.items()}
@@ -67,6 +69,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     made = Installation(home, environ, landed)
     done = made.run_dag("nightly_recommendations")
     assert done.returncode == 0, done.stdout + done.stderr
+    made.told.append(done.stdout)
     yield made
 
 
@@ -169,6 +172,9 @@ def test_stage_table_and_page_tell_of_the_run(installation: Installation) -> Non
     assert stages[:2] == ["ingest", "gate_input"] and stages[-1] == "publish"
     page = (installation.home / "reports" / "latest.html").read_text()
     assert "Title" in page and "<script" not in page and "http" not in page
+    (published,) = installation.rows("select min(publication_id) from nightjar.serving.publications")[0]
+    assert f"published {published}: " in installation.told[0]
+    assert f"report: {installation.home / 'reports' / 'latest.html'}" in installation.told[0]
 
 
 def test_second_run_gives_the_same_lists(installation: Installation) -> None:
@@ -186,7 +192,10 @@ def test_an_earlier_as_of_is_refused_and_the_live_set_stays(installation: Instal
     before = lists(installation)
     done = installation.run_dag("nightly_recommendations", as_of="2025-02-15T00:00:00Z")
     assert done.returncode == 1
-    assert "stale: its data end at 2025-02-15 00:00:00, the champion's at" in done.stdout + done.stderr
+    stale = "stale: its data end at 2025-02-15 00:00:00, the champion's at"
+    assert stale in done.stdout and "FAILED (refused: not tried again)" in done.stdout
+    page = unescape((installation.home / "reports" / "latest.html").read_text())
+    assert "Stage train.evaluate stopped the run" in page and stale in page and "Readers still get" in page
     assert lists(installation) == before
     assert installation.rows("select count(*) from nightjar.serving.publications") == [(2,)]
 

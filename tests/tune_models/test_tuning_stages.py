@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -121,7 +122,7 @@ def live(lake: Lake) -> tuple[list[tuple], dict]:
 
 def page(lake: Lake, run: Run) -> str:
     name = lake.value("select max(publication_id) from serving.publications where run_id = ?", [run.run_id])
-    return render_page(lake, run.run_id, name)
+    return unescape(render_page(lake, run.run_id, name))
 
 
 def proposal_id(lake: Lake, run_id: str) -> str:
