@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
+
+import httpx
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_fixed
 
 from bin.env import LOGIN
 
@@ -36,51 +36,46 @@ class AirflowClient:
     def request(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, *, token: str | None = None
     ) -> Any:
-        """The JSON answer to one request.  Raises urllib.error.HTTPError (4xx, 5xx), OSError (no answer)."""
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        if bearer := self.token() if token is None else token:
-            headers["Authorization"] = f"Bearer {bearer}"
-        data = json.dumps(body).encode() if body is not None else None
-        request = urllib.request.Request(self.url + path, data=data, headers=headers, method=method)
-        # No proxy: the server is on loopback whatever http_proxy says.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=30) as answer:
-            return json.loads(answer.read() or b"null")
+        """The JSON answer to one request.  Raises httpx.HTTPStatusError (4xx, 5xx), httpx.TransportError."""
+        bearer = self.token() if token is None else token
+        headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+        # No environment: the server is on loopback whatever http_proxy says.
+        with httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False) as client:
+            answer = client.request(method, path, json=body)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
 
     def request_patiently(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """As request, for what may be asked twice: a busy server (5xx, no answer in time) is asked again."""
-        for _ in range(PATIENT_TRIES - 1):
-            try:
-                return self.request(method, path, body)
-            except urllib.error.HTTPError as error:
-                if error.code < 500:
-                    raise
-            except OSError:
-                pass
-            time.sleep(1.0)
-        return self.request(method, path, body)
+        tries = Retrying(
+            stop=stop_after_attempt(PATIENT_TRIES),
+            wait=wait_fixed(1.0),
+            retry=retry_if_exception(_is_busy),
+            reraise=True,
+        )
+        return tries(self.request, method, path, body)
 
     def health(self) -> dict[str, str]:
         """Component -> status, as the API server sees them; empty while it does not answer."""
         try:
             answer = self.request("GET", "/api/v2/monitor/health", token="")
-        except OSError:  # URLError, HTTPError and time-outs are OSErrors
+        except httpx.HTTPError:
             return {}
         return {name: str(part.get("status")) for name, part in answer.items() if isinstance(part, dict)}
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None, *, timeout: float = 60) -> str:
         """Start a run now, unpausing the DAG if need be; returns its run id.
 
-        Waits up to `timeout` seconds for the DAG file to be parsed.  Raises HTTPError 400 on a refused param.
+        Waits up to `timeout` seconds for the DAG file to be parsed.  A refused param is an HTTPStatusError 400.
         """
-        dag = f"/api/v2/dags/{urllib.parse.quote(dag_id)}"
+        dag = f"/api/v2/dags/{quote(dag_id)}"
         deadline = time.monotonic() + timeout
         while True:
             try:
                 self.request_patiently("PATCH", dag, {"is_paused": False})
                 break
-            except urllib.error.HTTPError as error:
-                if error.code != 404 or time.monotonic() > deadline:
+            except httpx.HTTPStatusError as error:
+                if error.response.status_code != 404 or time.monotonic() > deadline:
                     raise
                 time.sleep(0.5)
         run = self.request("POST", f"{dag}/dagRuns", {"logical_date": None, "conf": dict(conf or {})})
@@ -104,7 +99,7 @@ class AirflowClient:
 
     def last_error(self, dag_id: str, run_id: str, task: Mapping[str, Any]) -> str:
         """Type and message of the exception that ended the task's latest try, from its log; else empty."""
-        task_id = urllib.parse.quote(task["task_id"])
+        task_id = quote(task["task_id"])
         path = f"{_run_path(dag_id, run_id)}/taskInstances/{task_id}/logs/{task['try_number']}"
         events = self.request("GET", f"{path}?full_content=true&map_index={task['map_index']}")["content"]
         errors = [event.get("error_detail") for event in events if isinstance(event, dict)]
@@ -113,5 +108,11 @@ class AirflowClient:
         return ""
 
 
+def _is_busy(error: BaseException) -> bool:
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code >= 500
+    return isinstance(error, httpx.TransportError)
+
+
 def _run_path(dag_id: str, run_id: str) -> str:
-    return f"/api/v2/dags/{urllib.parse.quote(dag_id)}/dagRuns/{urllib.parse.quote(run_id)}"
+    return f"/api/v2/dags/{quote(dag_id)}/dagRuns/{quote(run_id)}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
 import duckdb
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from include.errors import LakeError
 from include.lake.catalog import quote
@@ -22,14 +22,17 @@ PAUSE_SECONDS = 0.002
 
 def when_unlocked(work: Callable[[], T]) -> T:
     """``work``, again and again while the catalog's file is locked.  Raises what it raises after that."""
-    deadline = time.monotonic() + LOCKED_SECONDS
-    while True:
-        try:
-            return work()
-        except (duckdb.Error, LakeError) as error:
-            if "database is locked" not in str(error) or time.monotonic() > deadline:
-                raise
-        time.sleep(PAUSE_SECONDS)
+    tries = Retrying(
+        stop=stop_after_delay(LOCKED_SECONDS),
+        wait=wait_fixed(PAUSE_SECONDS),
+        retry=retry_if_exception(_is_locked),
+        reraise=True,
+    )
+    return tries(work)
+
+
+def _is_locked(error: BaseException) -> bool:
+    return isinstance(error, duckdb.Error | LakeError) and "database is locked" in str(error)
 
 
 def open_reader(settings: Settings) -> Lake:

@@ -95,16 +95,16 @@ def test_under_the_scheduler_a_file_is_published_with_no_hand(
 
 
 def _unpause(airflow) -> None:
-    import urllib.error
+    import httpx
 
     deadline = time.monotonic() + WITHIN_SECONDS
     while True:
         try:
             airflow.request("PATCH", "/api/v2/dags/refresh_recommendations", {"is_paused": False})
             return
-        except urllib.error.HTTPError as error:
+        except httpx.HTTPStatusError as error:
             # Not parsed yet, or SQLite is busy with the start.
-            if error.code not in (404, 500) or time.monotonic() > deadline:
+            if error.response.status_code not in (404, 500) or time.monotonic() > deadline:
                 raise
             time.sleep(0.5)
 
