@@ -66,7 +66,7 @@ class AirflowClient:
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None, *, timeout: float = 60) -> str:
         """Start a run now, unpausing the DAG if need be; returns its run id.
 
-        Waits up to `timeout` seconds for the DAG file to be parsed.  A refused param is an HTTPStatusError 400.
+        Waits up to `timeout` seconds for the DAG file to be parsed.  A refused param is a 400.
         """
         dag = f"/api/v2/dags/{quote(dag_id)}"
         deadline = time.monotonic() + timeout
