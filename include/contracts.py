@@ -18,13 +18,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One lake table.  partition: partition expressions; sort: columns the files are sorted by."""
+    """One lake table.  sort: columns the files are sorted by."""
 
     schema: str
     name: str
     grain: str
     columns: tuple[Column, ...]
-    partition: tuple[str, ...] = ()
     sort: tuple[str, ...] = ()
 
     @property
@@ -91,7 +90,6 @@ _TABLES = (
         "events",
         "accepted event",
         _columns(*EVENT_FIELDS, *_BATCH),
-        partition=("year(event_at)", "month(event_at)", "day(event_at)"),
     ),
     Table("raw", "items", "item, its newest version", _columns(*ITEM_FIELDS, *_BATCH)),
     Table("raw", "users", "user, its newest version", _columns(*USER_FIELDS, *_BATCH)),

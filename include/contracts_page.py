@@ -36,8 +36,6 @@ def written_anew(page: str) -> str:
 
 def _render(table: Table) -> str:
     lines = [f"### `{table.path}`", "", f"One row per {table.grain}."]
-    if table.partition:
-        lines[-1] += f" Partitioned by {', '.join(table.partition)}."
     if isinstance(table, View):
         lines[-1] += " A view."
     lines += ["", "| column | type | meaning |", "|---|---|---|"]

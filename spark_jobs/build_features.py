@@ -56,7 +56,7 @@ def read_events(spark: SparkSession, files: Sequence[EventFile], snapshot: int) 
 
 
 def _read_parquet(spark: SparkSession, paths: Sequence[str]) -> DataFrame:
-    # recursiveFileLookup: takes the year=/month=/day= folders for what they are, not for columns.
+    # recursiveFileLookup: takes folders named column=value for what they are, not for columns.
     return spark.read.option("recursiveFileLookup", "true").schema(EVENT_SCHEMA).parquet(*paths)
 
 
@@ -179,7 +179,7 @@ def start_session(master: str, driver_memory: str, java_options: str = "") -> Sp
         "spark.sql.adaptive.enabled": "false",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.timestampType": "TIMESTAMP_NTZ",
-        # A day a file: hundreds of files are listed faster by the driver than by a job.
+        # Hundreds of files are listed faster by the driver than by a job.
         "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
         "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
         "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",

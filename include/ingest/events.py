@@ -20,17 +20,13 @@ _MAX_RANGES = 24
 def accept_events(con: duckdb.DuckDBPyConnection, staged: StagedBatch) -> int:
     """Insert the events that neither the batch nor the lake holds already; returns how many.
 
-    An event is known by its event_id. The first in file order wins. The lake is searched on the days of
-    the batch only, so the cost follows the batch.
+    An event is known by its event_id, whatever its time: the first in file order wins. An id that the landed
+    row brings is looked for in all of the lake; one that was made of its fields, its time among them, on the
+    days of the batch only, so that the cost follows the batch.
     """
     new = f"{staged.table} where reason is null"
     firsts = _first_rows(con, new)
-    days = [row[0] for row in con.execute(f"select distinct event_at::date from {new}").fetchall()]
-    known = " union all ".join(
-        "select event_id from raw.events"
-        f" where event_at >= timestamp '{first}' and event_at < timestamp '{end}'"
-        for first, end in day_ranges(days)
-    )
+    known = " union all ".join(_known_ids(con, new))
     con.execute(
         f"create or replace temp table {staged.accepted_table} as"
         f" select nj_file, {_FIELDS} from (select * from {new})"
@@ -46,6 +42,16 @@ def accept_events(con: duckdb.DuckDBPyConnection, staged: StagedBatch) -> int:
     return int(row[0]) if row else 0
 
 
+def _known_ids(con: duckdb.DuckDBPyConnection, new: str) -> list[str]:
+    """SELECTs of event_id from raw.events that together find each id of the batch which the lake holds."""
+    given = con.execute(f"select count(*) from (select * from {new}) where has_own_id").fetchone()
+    if given and given[0]:
+        return [f"select event_id from raw.events where event_id in (select event_id from {new})"]
+    days = [row[0] for row in con.execute(f"select distinct event_at::date from {new}").fetchall()]
+    held = "select event_id from raw.events where event_at >= timestamp '{}' and event_at < timestamp '{}'"
+    return [held.format(first, end) for first, end in day_ranges(days)]
+
+
 def _first_rows(con: duckdb.DuckDBPyConnection, new: str) -> str | None:
     """SELECT of the first row of each event_id; None: no event_id comes twice, as in most batches."""
     row = con.execute(f"select count(*), count(distinct event_id) from {new}").fetchone()
@@ -54,7 +60,7 @@ def _first_rows(con: duckdb.DuckDBPyConnection, new: str) -> str | None:
 
 
 def day_ranges(days: Sequence[date]) -> list[tuple[date, date]]:
-    """Days as few half-open ranges [first, end), each small enough that partitions are pruned."""
+    """Days as few half-open ranges [first, end), each small enough that files and row groups are skipped."""
     ranges: list[tuple[date, date]] = []
     for day in sorted(days):
         end = day + timedelta(days=1)

@@ -115,6 +115,26 @@ class Lake:
             time.sleep(0.05 * 2**attempt)
         raise AssertionError("unreachable")
 
+    def drop_partitions(self, table: str, *, run_id: str) -> None:
+        """Write the table's rows in few files from now on, where an earlier version wrote a file a day.
+
+        A batch that spans years needs a file open for each of its days then, and each read a file a day.
+        """
+        schema, name = table.split(".")
+        meta = f"__ducklake_metadata_{ALIAS}"
+        if self.value(
+            f"select count(*) from {meta}.ducklake_partition_info as info"
+            f" inner join {meta}.ducklake_partition_column using (partition_id)"
+            f" inner join {meta}.ducklake_table as of_table on of_table.table_id = info.table_id"
+            " where info.end_snapshot is null and of_table.end_snapshot is null and of_table.table_name = ?",
+            [name],
+        ):
+            self.write(
+                lambda con: con.execute(f"alter table {ALIAS}.{schema}.{name} reset partitioned by"),
+                run_id=run_id,
+                message=f"{table} is partitioned no more",
+            )
+
     def disable_file_cache(self) -> None:
         """For long-lived processes: DuckDB would keep a copy of what it read of every file that ticks ever
         wrote, 1 MB more each tick. The operating system caches local files anyway.
@@ -296,8 +316,6 @@ def _create_table(con: duckdb.DuckDBPyConnection, table: Table, known: set[str] 
     con.execute(f"comment on table {path} is {quote('one row per ' + table.grain)}")
     for column in table.columns:
         con.execute(f'comment on column {path}."{column.name}" is {quote(column.doc)}')
-    if table.partition:
-        con.execute(f"alter table {path} set partitioned by ({', '.join(table.partition)})")
     if table.path == "ops.fence":
         con.execute(f"insert into {path} values ('writer', 0, 'setup')")
 

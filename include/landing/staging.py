@@ -64,7 +64,8 @@ def stage_rows(
     fields = ", ".join(f"{field} {TYPES[field]}" for field in FIELDS[kind])
     con.execute(
         f"create or replace temp table {table}"
-        f" (nj_file integer, seq bigint, position bigint, reason varchar, raw varchar, {fields})"
+        f" (nj_file integer, seq bigint, position bigint, reason varchar, raw varchar, has_own_id boolean,"
+        f" {fields})"
     )
     stage = _Stage(con, domain, kind, table, read_columns(con, domain.sources[kind]), ingested_at)
     problems: dict[int, str] = {}
@@ -121,10 +122,12 @@ def _read_group(stage: _Stage, group: Sequence[PreparedFile]) -> None:
         stage.domain, stage.kind, reader, own, stage.ingested_at, has_marks=has_marks, blank=blank
     )
     fields = ", ".join(FIELDS[stage.kind])
+    has_own_id = "event_id is not null" if stage.kind == "events" else "null"
     values = fields.replace("event_id", f"coalesce(event_id, {EVENT_HASH})", 1)
     stage.con.execute(
-        f"insert into {stage.table} (nj_file, seq, reason, raw, {fields})"
-        f" select nj_file, (nj_file::bigint << 40) + nj_row, reason, raw, {values} from ({rows})"
+        f"insert into {stage.table} (nj_file, seq, reason, raw, has_own_id, {fields})"
+        f" select nj_file, (nj_file::bigint << 40) + nj_row, reason, raw, {has_own_id}, {values}"
+        f" from ({rows})"
     )
 
 

@@ -77,6 +77,7 @@ def ingest(run: Run, as_of: str | None, interval_end: datetime | None) -> None:
     """
     with metered(run, INGEST) as meter, open_lake(run.settings) as lake:
         claim_domain(lake, run)
+        lake.drop_partitions("raw.events", run_id=run.run_id)
         report = ingest_pending(
             lake,
             run.domain,

@@ -73,7 +73,7 @@ def run_batch_input_gate(lake: Lake, context: GateContext, views: Mapping[str, s
     """
     checks = input_checks(context.domain, whole=False)
     with gate_views(lake.con, views, INPUT_RELATIONS, checks):
-        findings = evaluate_checks(lake.con, checks, in_memory=True)
+        findings = evaluate_checks(lake.con, checks)
         return GateReport("input", context, findings)
 
 
@@ -88,7 +88,7 @@ def run_touched_output_gate(
     """
     checks = output_checks(context.domain, as_of=context.as_of, whole=False)
     with gate_views(con, views, TOUCHED_RELATIONS, checks):
-        findings = evaluate_checks(con, checks, in_memory=True)
+        findings = evaluate_checks(con, checks)
         return GateReport("output", context, findings)
 
 

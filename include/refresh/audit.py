@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
 
 import duckdb
@@ -14,7 +12,7 @@ from include.config.domain import Domain
 from include.features.item_availability import every_item_sql
 from include.publish.consumed_pairs import consumed_relation
 from include.publish.publish import Publication
-from include.quality.gate_report import GateContext, GateReport
+from include.quality.gate_report import GateContext
 from include.quality.gates import run_touched_output_gate
 
 
@@ -31,33 +29,24 @@ def find_audited(
     return {name: con.execute(query).to_arrow_table() for name, query in queries.items()}
 
 
-@contextmanager
-def audited(
+def audit_lists(
     con: duckdb.DuckDBPyConnection,
     domain: Domain,
     publication: Publication,
     as_of: datetime,
     tables: Mapping[str, pa.Table],
-) -> Iterator[None]:
-    """Audit new lists while the block writes them, inside the transaction.
+) -> None:
+    """Audit new lists inside the transaction that writes them.
 
     tables: those of ``find_audited``, and the new rows of recommendations and candidate_lists. Raises
-    GateError when the block is done, which rolls the transaction back.
+    GateError, which rolls the transaction back.
     """
-
     context = GateContext(domain, publication.run_id, as_of=as_of, checked_at=publication.published_at)
-
-    def audit() -> GateReport:
-        # A connection of its own: the caller's is busy writing. It needs nothing of the lake.
-        with con.cursor() as own:
-            for name, table in tables.items():
-                own.register(f"audited_{name}", table)
-            return run_touched_output_gate(own, context, _views(publication))
-
-    with ThreadPoolExecutor(1) as pool:
-        report = pool.submit(audit)
-        yield
-        report.result().raise_for_failures()
+    # A connection of its own, for its names: it needs nothing of the lake.
+    with con.cursor() as own:
+        for name, table in tables.items():
+            own.register(f"audited_{name}", table)
+        run_touched_output_gate(own, context, _views(publication)).raise_for_failures()
 
 
 def _views(publication: Publication) -> dict[str, str]:

@@ -27,7 +27,7 @@ from include.publish.tables import candidate_rows, popular_rows, recommendation_
 from include.recommender.lists import concatenate_lists
 from include.recommender.model import Recommender
 from include.recommender.shared_lists import popular_items, similar_items
-from include.refresh.audit import audited, find_audited
+from include.refresh.audit import audit_lists, find_audited
 from include.refresh.pairs import PAIRS, write_pairs
 
 # Temporary tables that hold what has to be listed again.
@@ -92,8 +92,8 @@ def relist(
         candidates = candidate_rows(current, user_ids, lists)
         rows = int(listed.num_rows)
         tables = {**judged_by, "recommendations": listed, "candidate_lists": candidates}
-        with audited(con, domain, publication, as_of, tables):
-            insert_lists(con, listed, candidates, publication)
+        audit_lists(con, domain, publication, as_of, tables)
+        insert_lists(con, listed, candidates, publication)
     if len(changed):
         _relist_items(con, current, publication)
     return Relisted(len(user_ids), len(changed), rows)
