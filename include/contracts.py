@@ -451,5 +451,7 @@ _VIEWS = (
 )
 
 VIEWS: dict[str, View] = {view.path: view for view in _VIEWS}
+# Tables of schema serving that a nightly publishes together, as one set.
+SERVING_SET = ("recommendations", "candidate_lists", "similar_items", "popular_items")
 TABLES: dict[str, Table] = {table.path: table for table in _TABLES}
 SCHEMAS: tuple[str, ...] = ("raw", "features", "serving", "ops")

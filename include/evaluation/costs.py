@@ -9,14 +9,13 @@ import scipy.sparse as sp
 
 from include.config.consumed import Consumed
 from include.evaluation.bootstrap import Interval, bootstrap_interval
-from include.evaluation.evaluate import Evaluation, evaluate_lists
+from include.evaluation.evaluate import METRIC, Evaluation, evaluate_lists
 from include.evaluation.split import Split, judged_split
 from include.interactions.interactions import Interactions
+from include.ranking.first_places import K
 from include.recommender.build_lists import recommend
 from include.recommender.model import Recommender
 
-METRIC = "ndcg@10"
-K = 10
 CONSUMED = "consumed"
 
 

@@ -19,6 +19,7 @@ from include.evaluation.metrics.ndcg import ndcg
 from include.evaluation.metrics.novelty import novelty
 from include.evaluation.metrics.precision import precision
 from include.evaluation.metrics.recall import recall
+from include.ranking.first_places import K
 
 Metric = Callable[[np.ndarray, np.ndarray], np.ndarray]
 USER_METRICS: dict[str, Metric] = {
@@ -29,7 +30,9 @@ USER_METRICS: dict[str, Metric] = {
     "ndcg": ndcg,
     "hit_rate": hit_rate,
 }
-CUTOFFS = (10, 50)
+CUTOFFS = (K, 50)
+# The figure by which models are compared.
+METRIC = f"ndcg@{K}"
 
 
 @dataclass(frozen=True)

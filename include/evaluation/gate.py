@@ -10,18 +10,16 @@ import numpy as np
 
 from include.errors import GateError
 from include.evaluation.bootstrap import Interval, bootstrap_interval
-from include.evaluation.evaluate import Evaluation
+from include.evaluation.evaluate import METRIC, Evaluation
 from include.interactions.interactions import Interactions
 from include.interactions.training_data import TrainingData
-
-METRIC = "ndcg@10"
 
 
 @dataclass(frozen=True)
 class GateLimits:
     """max_loss: share of the champion's nDCG@10 that the challenger may lose when the interval cannot tell
     them apart; above it, it is refused even so.  min_distinct_lists: share of different top-10 lists below
-    which a model is degenerate.  bounds: figure -> (least or None, most or None), as coverage@10."""
+    which a model is degenerate.  bounds: figure -> (lowest or None, highest or None), as coverage@10."""
 
     max_loss: float = 0.05
     min_distinct_lists: float = 0.01
@@ -97,12 +95,13 @@ def _unsound(evaluation: Evaluation, limits: GateLimits, lists: np.ndarray | Non
             reasons.append(
                 f"degenerate: {distinct:.1%} of lists are distinct, limit {limits.min_distinct_lists:.1%}"
             )
-    for name, (least, most) in limits.bounds.items():
+    for name, (lowest, highest) in limits.bounds.items():
         value = evaluation.figures.get(name)
         if value is None:
             continue
-        if (least is not None and value < least) or (most is not None and value > most):
-            reasons.append(f"{name} is {value:.4f}, limit {least if least is not None else '-'} to {most}")
+        if (lowest is not None and value < lowest) or (highest is not None and value > highest):
+            low, high = ("-" if bound is None else bound for bound in (lowest, highest))
+            reasons.append(f"{name} is {value:.4f}, limit {low} to {high}")
     return reasons
 
 

@@ -9,12 +9,12 @@ from include.evaluation.metrics.coverage import coverage
 from include.interactions.catalogue import NO_ITEM
 from include.interactions.histories import Histories
 from include.ranking.blend import top_k
+from include.ranking.first_places import K
 from include.ranking.rules import allowed_items, open_items
 from include.recommender.model import Recommender
 from include.retrieval.registry import FALLBACK
 from include.threads import in_threads
 
-K = 10
 BLOCK_USERS = 1024
 
 

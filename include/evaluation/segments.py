@@ -7,10 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from include.evaluation.bootstrap import Interval, bootstrap_interval
-from include.evaluation.evaluate import Evaluation
+from include.evaluation.evaluate import METRIC, Evaluation
 
 MIN_USERS = 30  # a mean of nDCG@10 over fewer says little
-METRIC = "ndcg@10"
 GAP = "segment_gap@10"
 
 

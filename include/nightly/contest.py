@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from include.evaluation.bootstrap import Interval, bootstrap_interval
-from include.evaluation.evaluate import Evaluation, evaluate_lists
+from include.evaluation.evaluate import METRIC, Evaluation, evaluate_lists
 from include.evaluation.gate import GateLimits, judge
 from include.evaluation.segments import with_segment_gap
 from include.evaluation.split import Split
@@ -58,16 +58,16 @@ def enter_alone(model: Recommender, name: str, split: Split) -> Evaluation:
 
 def worse_than_popular(entrant: Evaluation, popular: Evaluation, seed: int) -> tuple[str, ...]:
     """A pipeline that popularity alone beats for sure has lost its data or its mind."""
-    difference = bootstrap_interval(entrant.by_user["ndcg@10"] - popular.by_user["ndcg@10"], seed)
+    difference = bootstrap_interval(entrant.by_user[METRIC] - popular.by_user[METRIC], seed)
     if difference.high >= 0:
         return ()
-    against = popular.figures["ndcg@10"]
+    against = popular.figures[METRIC]
     return (f"worse than popularity alone: {describe(difference)} against {against:.4f}",)
 
 
 def describe(difference: Interval) -> str:
     """A difference of nDCG@10 in words."""
-    return f"ndcg@10 {difference.mean:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
+    return f"{METRIC} {difference.mean:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
 
 
 def settings_objects(settings: dict[str, Any] | None) -> dict[str, Any] | None:

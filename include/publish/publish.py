@@ -9,12 +9,11 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
-from include.contracts import TABLES
+from include.contracts import SERVING_SET, TABLES
 from include.lake.user_search import is_among, searching
 from include.publish.tables import ADDED
 
 KINDS = ("nightly", "refresh", "rollback")
-SET = ("recommendations", "candidate_lists", "similar_items", "popular_items")
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def replace_set(
     con: duckdb.DuckDBPyConnection, relations: Mapping[str, str], publication: Publication
 ) -> None:
     """Put a staged set in the place of the live one.  relations: table name -> relation of its rows."""
-    for name in SET:
+    for name in SERVING_SET:
         con.execute(f"delete from serving.{name}")
         _insert(con, name, relations[name], publication)
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.config.domain import Domain
+from include.contracts import SERVING_SET
 from include.interactions.histories import Histories
 from include.lake.catalog import NO_PATH_COLUMNS, quote
 from include.publish.listing import list_users
@@ -25,7 +26,6 @@ from include.publish.tables import (
 from include.recommender.model import Recommender
 from include.recommender.shared_lists import popular_items, similar_items
 
-TABLES = ("recommendations", "candidate_lists", "similar_items", "popular_items")
 Progress = Callable[[str], None]
 
 
@@ -92,5 +92,6 @@ def _append(file: pq.ParquetWriter, table: pa.Table) -> int:
 def staged_relations(folder: Path) -> dict[str, str]:
     """Table name -> the SQL relation that reads it."""
     return {
-        name: f"read_parquet({quote(str(folder / f'{name}.parquet'))}, {NO_PATH_COLUMNS})" for name in TABLES
+        name: f"read_parquet({quote(str(folder / f'{name}.parquet'))}, {NO_PATH_COLUMNS})"
+        for name in SERVING_SET
     }

@@ -12,12 +12,13 @@ from datetime import datetime
 
 import duckdb
 
-K = 10
+from include.ranking.first_places import K
+
 # An item nobody knew doubles with its second list: told is only what this many more people were shown.
-LEAST_LISTS = 5
-LEAST_SHARE = 0.005
+MIN_LISTS = 5
+MIN_SHARE = 0.005
 # Two new friends of an item are a coincidence.
-LEAST_SUPPORTERS = 3
+MIN_SUPPORTERS = 3
 # Newcomers differ from regulars; takers of a pushed item differ much more.
 TIMES_AS_OFTEN = 2.0
 
@@ -88,7 +89,7 @@ def find_pushed_items(
             where
                 shown_now > $most_growth * shown_before
                 and shown_now - shown_before
-                >= greatest($least_lists, $least_share * (select count(*) from kept))
+                >= greatest($min_lists, $min_share * (select count(*) from kept))
         ),
         accounts as (
             select
@@ -123,7 +124,7 @@ def find_pushed_items(
         inner join takers on grown.item_id = takers.item_id
         cross join totals
         where
-            takers.supporters >= $least_supporters
+            takers.supporters >= $min_supporters
             and takers.newcomers > 0.5 * takers.supporters
             and takers.newcomers / totals.newcomers > $times_as_often * greatest(
                 coalesce(takers.regulars / nullif(totals.regulars, 0), 0),
@@ -135,9 +136,9 @@ def find_pushed_items(
             "k": K,
             "since": since,
             "most_growth": most_growth,
-            "least_lists": LEAST_LISTS,
-            "least_share": LEAST_SHARE,
-            "least_supporters": LEAST_SUPPORTERS,
+            "min_lists": MIN_LISTS,
+            "min_share": MIN_SHARE,
+            "min_supporters": MIN_SUPPORTERS,
             "times_as_often": TIMES_AS_OFTEN,
         },
     ).fetchall()

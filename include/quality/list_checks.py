@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from include.config.domain import PUBLISHED, Domain
 from include.quality.check_kinds import FIGURES, Check, Figure, NoRows
-from include.quality.exposure import K, PushedItem
+from include.quality.exposure import PushedItem
 from include.quality.gate_report import Finding, GateContext, GateReport, show
+from include.ranking.first_places import K
 
 SUITE = "lists"
 NAMED = 5  # pushed items that a finding spells out
@@ -25,15 +26,15 @@ def judge_lists(
     pushed: what find_pushed_items found, None where no set is live to compare with.
     """
     findings = [
-        _bounded(name, least, most, health.get(name))
-        for name, (least, most) in context.domain.gate.bounds.items()
+        _bounded(name, lowest, highest, health.get(name))
+        for name, (lowest, highest) in context.domain.gate.bounds.items()
         if name.startswith(PUBLISHED)
     ]
     return GateReport(SUITE, context, (*findings, _nobody_pushed(context.domain, pushed)))
 
 
-def _bounded(name: str, least: float | None, most: float | None, value: float | None) -> Finding:
-    rule = Figure(name, "", least, most)
+def _bounded(name: str, lowest: float | None, highest: float | None, value: float | None) -> Finding:
+    rule = Figure(name, "", lowest, highest)
     check = Check(FIGURES, name, rule)
     if value is None:
         return Finding(check, False, "not measured: the set has nothing to measure it by")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from include.config.domain import Domain
-from include.contracts import TABLES
+from include.contracts import SERVING_SET, TABLES
 from include.features.item_availability import available_sql
 from include.quality.check_kinds import FIGURES, Check, Figure, NoRows, NotNull, RowCount, Unique
 from include.quality.input_checks import instant
@@ -123,7 +123,7 @@ def _similar_checks() -> tuple[Check, ...]:
 
 
 def _popular_checks(domain: Domain, as_of: datetime) -> tuple[Check, ...]:
-    least = (
+    fewest = (
         f"ceil({domain.quality.min_list_share:g} * least({domain.list_size},"
         f" (select count(distinct item_id) from gate_items where {available_sql(instant(as_of))})))"
     )
@@ -141,7 +141,7 @@ def _popular_checks(domain: Domain, as_of: datetime) -> tuple[Check, ...]:
             "the fallback (popular_items, segment 'all') is full",
             Figure(
                 "fallback_missing",
-                f"select greatest(1, {least}) - count(*) from gate_popular_items where segment = 'all'",
+                f"select greatest(1, {fewest}) - count(*) from gate_popular_items where segment = 'all'",
                 at_most=0,
             ),
         ),
@@ -149,8 +149,7 @@ def _popular_checks(domain: Domain, as_of: datetime) -> tuple[Check, ...]:
 
 
 def _set_checks(domain: Domain) -> tuple[Check, ...]:
-    parts = ("recommendations", "candidate_lists", "similar_items", "popular_items")
-    ids = " union all ".join(f"select publication_id from gate_{part}" for part in parts)
+    ids = " union all ".join(f"select publication_id from gate_{part}" for part in SERVING_SET)
     return (
         Check(
             FIGURES,

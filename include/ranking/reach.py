@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import numpy as np
 
-REACHED_K = 10  # what a user sees without scrolling
+from include.ranking.first_places import K
+
 # The furthest lift, in spreads of a user's candidate scores: beyond three, coverage gained nothing more on
 # films and gifts, since those items are nobody's candidate.
 FURTHEST = 3.0
 # An item counts as reached with a twentieth of the places that equal shares would give it, at least one.
-LEAST_SHARE = 0.05
+MIN_SHARE = 0.05
 # Two items that want the same place outbid each other by this much, in spreads (Bertsekas 1988, epsilon):
 # a tenth of it gave the same lists after four times the rounds.
 BID = 0.05
 MAX_ROUNDS = 15
 
 
-def least_shown(n_users: int, n_items: int, k: int = REACHED_K) -> int:
+def fewest_lists(n_users: int, n_items: int, k: int = K) -> int:
     """Lists that an item must appear in, among the first k places, to count as reached."""
-    return max(1, int(np.ceil(LEAST_SHARE * n_users * k / max(n_items, 1))))
+    return max(1, int(np.ceil(MIN_SHARE * n_users * k / max(n_items, 1))))
 
 
 def lift(items: np.ndarray, score: np.ndarray, lifts: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
@@ -41,9 +42,7 @@ def lift(items: np.ndarray, score: np.ndarray, lifts: np.ndarray | None) -> tupl
     return np.take_along_axis(items, order, axis=1), np.take_along_axis(lifted, order, axis=1)
 
 
-def learn_lifts(
-    items: np.ndarray, score: np.ndarray, n_items: int, reach: float, k: int = REACHED_K
-) -> np.ndarray:
+def learn_lifts(items: np.ndarray, score: np.ndarray, n_items: int, reach: float, k: int = K) -> np.ndarray:
     """float32 (n_items,): 0 for most; the least lift that brings each unseen item to somebody, up to
     reach x FURTHEST spreads; an item that would need more stays where it is.
 
@@ -56,7 +55,7 @@ def learn_lifts(
         return lifts.astype(np.float32)
     value, _ = _in_spreads(score)
     k = min(k, items.shape[1])
-    least = least_shown(len(items), n_items, k)
+    least = fewest_lists(len(items), n_items, k)
     for _ in range(MAX_ROUNDS):
         lifted = value + lifts[items]
         bar = -np.partition(-lifted, k - 1, axis=1)[:, k - 1 : k]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 # Below it a row's values are told apart by rounding alone.
-LEAST_SPREAD = 1e-9
+MIN_SPREAD = 1e-9
 
 
 def standardised(values: np.ndarray, is_real: np.ndarray) -> np.ndarray:
@@ -17,4 +17,4 @@ def standardised(values: np.ndarray, is_real: np.ndarray) -> np.ndarray:
     mean = np.where(is_real, values, 0).sum(axis=1, keepdims=True) / count
     centred = np.where(is_real, values - mean, 0)
     spread = np.sqrt((centred**2).sum(axis=1, keepdims=True) / count)
-    return centred / np.where(spread > LEAST_SPREAD, spread, 1)
+    return centred / np.where(spread > MIN_SPREAD, spread, 1)

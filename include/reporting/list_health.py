@@ -13,12 +13,13 @@ import pyarrow as pa
 from include.evaluation.costs import rule_costs
 from include.evaluation.evaluate import Evaluation
 from include.evaluation.evaluation_row import EvaluationRow
-from include.evaluation.published import K, published_health
+from include.evaluation.published import published_health
 from include.evaluation.segments import segment_intervals
 from include.evaluation.split import Split
 from include.interactions.catalogue import NO_ITEM
 from include.interactions.histories import Histories
 from include.interactions.interactions import Interactions
+from include.ranking.first_places import K
 from include.recommender.model import Recommender
 
 PUBLISHED = "published"

@@ -10,11 +10,11 @@ import numpy as np
 from include.config.domain import Domain
 from include.evaluation.bootstrap import bootstrap_interval
 from include.evaluation.evaluation_row import EvaluationRow
+from include.ranking.first_places import K
 from include.settings import SEED
 
 log = logging.getLogger(__name__)
 SUBJECT = "parity"
-K = 10
 
 
 def measure_parity(con: duckdb.DuckDBPyConnection, domain: Domain, staged: str) -> list[EvaluationRow]:

@@ -12,14 +12,14 @@ from include.evaluation.evaluate import hits_of
 from include.evaluation.metrics.ndcg import ndcg
 from include.evaluation.split import Split
 from include.ranking.blend import top_k
+from include.ranking.first_places import K
 from include.recommender.build_lists import blend, block_rows, hide_all_but, retrieve, score_block
 from include.recommender.model import Recommender
 
 STEPS = (0.0, 0.5, 0.8, 1.25, 2.0)
 FIRST_WEIGHTS = (0.05, 0.1, 0.2)
-K = 10
 CLIMBED_K = 50
-LEAST_GAIN = 1e-5  # of one change, beyond rounding
+MIN_GAIN = 1e-5  # of one change, beyond rounding
 ENOUGH_GAIN = 2e-4  # of a round over all sources, to try another
 
 
@@ -160,7 +160,7 @@ def _climb(pool: BlendPool, weights: np.ndarray, rounds: int) -> np.ndarray:
                 if changed.sum() == 0:
                     continue
                 value = pool.ndcg(changed, CLIMBED_K).mean()
-                if value > best + LEAST_GAIN:
+                if value > best + MIN_GAIN:
                     weights, best = changed / changed.sum(), value
         if best - before < ENOUGH_GAIN:
             break

@@ -11,7 +11,8 @@ from include.evaluation.evaluate import hits_of
 from include.evaluation.metrics.ndcg import ndcg
 from include.evaluation.split import Split
 from include.interactions.histories import Histories
-from include.ranking.reach import REACHED_K, learn_lifts, lift
+from include.ranking.first_places import K
+from include.ranking.reach import learn_lifts, lift
 from include.recommender.build_lists import blend, block_rows, hide_all_but, retrieve, score_block
 from include.recommender.model import Recommender
 from include.recommender.rank import rank
@@ -21,7 +22,7 @@ from include.threads import in_threads
 STRENGTHS = (0.0, 0.1, 0.2, 0.3, 0.4)
 # Share of nDCG@10 that breadth may cost. Less than half of the one per cent that is bearable, because the
 # largest strength that passes is taken, and with few judged users a loss may look smaller than it is.
-MOST_LOSS = 0.004
+MAX_LOSS = 0.004
 # Lists of this many users are counted: more only find users whom an item misses by a little less.
 MAX_USERS = 5_000
 MAX_COUNTED = 2_000
@@ -30,7 +31,7 @@ MAX_COUNTED = 2_000
 def choose_reach(
     recommenders: Sequence[Recommender], splits: Sequence[Split], seed: int
 ) -> tuple[float, dict[str, float]]:
-    """(largest strength that costs at most MOST_LOSS, nDCG@10 by strength up to the first that costs more).
+    """(largest strength that costs at most MAX_LOSS, nDCG@10 by strength up to the first that costs more).
 
     recommenders[i] is fitted on splits[i].train and was not taught by the judged users.  0 where every
     strength costs more, or where nothing is hit at all.
@@ -44,10 +45,10 @@ def choose_reach(
             judged = slice(0, len(split.users))
             lifts = learn_lifts(items, score, split.train.n_items, strength)
             best, order = lift(items[judged], score[judged], lifts)
-            shown = np.where(np.isfinite(order), best, -1)[:, :REACHED_K]
+            shown = np.where(np.isfinite(order), best, -1)[:, :K]
             values.append(ndcg(hits_of(shown, split.relevant), split.n_relevant))
         figures[f"reach {strength:g}"] = found = float(np.concatenate(values).mean())
-        if found < (1 - MOST_LOSS) * figures["reach 0"]:
+        if found < (1 - MAX_LOSS) * figures["reach 0"]:
             break
         chosen = strength if found > 0 else 0.0
     return chosen, figures

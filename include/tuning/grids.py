@@ -24,7 +24,7 @@ STEPS: dict[str, tuple[float, ...]] = {
     "last_items": (0.5, 2.0),
     "window_days": (0.5, 2.0),
 }
-LEAST_FACTORS = 8
+MIN_FACTORS = 8
 
 
 def grid_for(source: str, n_items: int, fixed: Any | None = None) -> tuple[Any, ...]:
@@ -53,11 +53,11 @@ def neighbours_of(params: Any) -> tuple[Any, ...]:
         if not value:
             continue
         for step in steps:
-            moved = max(_least(name), int(value * step)) if isinstance(value, int) else value * step
+            moved = max(_smallest(name), int(value * step)) if isinstance(value, int) else value * step
             if moved != value:
                 found.append(replace(params, **{name: moved}))
     return tuple(found)
 
 
-def _least(name: str) -> int:
-    return LEAST_FACTORS if name == "factors" else 1
+def _smallest(name: str) -> int:
+    return MIN_FACTORS if name == "factors" else 1

@@ -10,6 +10,7 @@ import numpy as np
 from include.evaluation.evaluate import hits_of
 from include.evaluation.metrics.ndcg import ndcg
 from include.evaluation.split import Split
+from include.ranking.first_places import K
 from include.ranking.ranker import Ranker
 from include.ranking.ranking_features import feature_names
 from include.recommender.build_lists import block_rows
@@ -19,7 +20,6 @@ from include.tuning.blend_weights import blended_candidates
 
 SHARES = (0.3, 0.6, 1.0)
 N_FOLDS = 2
-K = 10
 MIN_USERS = 150  # below, trees learn the judged users by heart; the blend has a handful of numbers instead
 ONE_STANDARD_ERROR = 1.0  # the gain over the blend must exceed this many, or the blend stays
 

@@ -12,13 +12,13 @@ from include.evaluation.evaluate import hits_of
 from include.evaluation.metrics.ndcg import ndcg
 from include.evaluation.split import Split
 from include.ranking.blend import top_k
+from include.ranking.first_places import K
 from include.ranking.rules import allowed_items, open_items
 from include.recommender.model_config import ModelConfig
 from include.retrieval.registry import SOURCES
 from include.retrieval.source import SourceUnavailable
 from include.tuning.grids import grid_for, neighbours_of, wide_grid_for
 
-K = 10
 JUDGED_AT_ONCE = 512
 TIE_ERRORS = 0.5
 MAX_STEPS = 3

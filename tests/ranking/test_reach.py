@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from include.ranking.reach import BID, learn_lifts, least_shown, lift
+from include.ranking.reach import BID, fewest_lists, learn_lifts, lift
 
 # Everyone is shown 0 and 1 on two places; 2 nearly gets into A's list and 3 into B's.
 ITEMS = np.array([[0, 1, 2, 3], [0, 1, 3, 2], [0, 1, 2, 3]])
@@ -47,8 +47,8 @@ def test_items_that_the_model_never_saw_are_not_lifted():
 
 
 def test_the_least_is_a_twentieth_of_an_equal_share():
-    assert least_shown(n_users=1000, n_items=100) == 5
-    assert least_shown(n_users=10, n_items=1000) == 1
+    assert fewest_lists(n_users=1000, n_items=100) == 5
+    assert fewest_lists(n_users=10, n_items=1000) == 1
 
 
 def test_an_auction_that_nobody_can_win_ends():

@@ -17,7 +17,7 @@ from include.ranking.diversity import Diversity
 from include.recommender.build_lists import recommend
 from include.recommender.model_config import ModelConfig, Tuning
 from include.tuning import choose_reach as reach
-from include.tuning.choose_reach import MOST_LOSS, choose_reach, with_reach
+from include.tuning.choose_reach import MAX_LOSS, choose_reach, with_reach
 from include.tuning.fit import fit_recommender
 from include.tuning.refit import refit_recommender
 
@@ -63,10 +63,10 @@ def test_chosen_is_the_largest_that_costs_little(training, untuned, monkeypatch)
     model = fit_recommender(split.train, untuned.config, seed=1)
     chosen, figures = choose_reach([model], [split], seed=1)
     tried = {float(name.split()[1]): value for name, value in figures.items()}
-    good = [r for r, value in tried.items() if value >= (1 - MOST_LOSS) * tried[0.0]]
+    good = [r for r, value in tried.items() if value >= (1 - MAX_LOSS) * tried[0.0]]
     assert chosen == max(good)
     # Nothing may be lost and nothing is gained: no reach.
-    monkeypatch.setattr(reach, "MOST_LOSS", -1.0)
+    monkeypatch.setattr(reach, "MAX_LOSS", -1.0)
     assert choose_reach([model], [split], seed=1)[0] == 0.0
 
 
