@@ -29,6 +29,11 @@ def id_sql(text: str) -> str:
     return f"case when {is_null} then null else nfc_normalize({text}) end"
 
 
+def inexact_id_sql(text: str) -> str:
+    """Whether text is how a float beyond 2^53 is written: it may be any of several whole numbers."""
+    return f"regexp_matches({text}, '^-?([0-9]{{16,}}[.]0+|[0-9]+([.][0-9]+)?[eE][+][0-9]+)$')"
+
+
 def instant_sql(text: str) -> str:
     """UTC instant of trimmed ISO-8601 text (an offset is applied, none means UTC) or of epoch s, ms or µs.
 
@@ -41,8 +46,24 @@ def instant_sql(text: str) -> str:
         f" when abs({number}) < {_MILLISECONDS_BELOW} then make_timestamp(({number} * 1000)::bigint)"
         f" when abs({number}) < {_MICROSECONDS_BELOW} then make_timestamp({number}::bigint) end"
     )
-    iso = f"try_cast({text} as timestamptz) at time zone 'UTC'"
-    return f"case when {text}[5] = '-' then {iso} else {epoch} end"
+    return f"case when {text}[5] = '-' then {_iso_sql(text)} else {epoch} end"
+
+
+def _iso_sql(text: str) -> str:
+    """Of ISO-8601 text: each row by itself.
+
+    DuckDB's cast to a zoned instant keeps a zone that one row names for the rows after it that name none:
+    those are cast as plain UTC instead. It also takes +25:00 and +02:99 for offsets; up to 14:59 they are.
+    """
+    # What follows the date and the character after it: a letter or a sign there is a zone.
+    time = f"{text}[12:]"
+    has_zone = f"regexp_matches({time}, '[A-Za-z+-]')"
+    is_offset = f"regexp_matches({time}, '[+-](0[0-9]|1[0-4])(:?[0-5][0-9]){{0,2}}$')"
+    zoned = f"try_cast({text} as timestamptz) at time zone 'UTC'"
+    return (
+        f"case when not {has_zone} then try_cast({text} as timestamp)"
+        f" when not regexp_matches({time}, '[+-][0-9][0-9]') or {is_offset} then {zoned} end"
+    )
 
 
 def number_sql(text: str) -> str:

@@ -19,6 +19,7 @@ REASONS = {
     "tombstone": "a Kafka message without a value",
     "invalid_json": "a line that is no JSON object",
     "missing_<field>": "a required field is not there, empty, blank, or for ids a word that means null",
+    "inexact_id": "an id that was stored as a float beyond 2^53: several whole numbers look alike there",
     "id_too_long": "more than 512 characters in an id, type, session or variant",
     "field_too_long": "more than 1,000,000 characters in another field",
     "unknown_event_type": "a type that the domain file does not list: add it there, and replay",

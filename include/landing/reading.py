@@ -81,7 +81,8 @@ def _json_sql(lines: str, columns: Sequence[str]) -> str:
     pointers = "[" + ", ".join(json_pointer(column) for column in columns) + "]"
     numbered = range(1, len(columns) + 1)
     values = ", ".join(
-        f"nj_values[{i}] as {identifier(name)}" for i, name in zip(numbered, columns, strict=True)
+        f"{_json_text_sql(f'nj_values[{i}]', name)} as {identifier(name)}"
+        for i, name in zip(numbered, columns, strict=True)
     )
     any_value = f"coalesce({', '.join(f'nj_values[{i}]' for i in numbered)})"
     return (
@@ -107,7 +108,38 @@ def _rejects() -> str:
     )
 
 
+def _json_text_sql(text: str, column: str) -> str:
+    """A key's text; of a number that is written as a fraction but is whole (1.0, 1e3), the integer's."""
+    is_written_so = f"regexp_matches({text}, '^-?[0-9]+([.]0+$|[.]?[0-9]*[eE])')"
+    is_number = f"json_type(nj_json, {json_pointer(column)}) = 'DOUBLE'"
+    whole = whole_sql(f"try_cast({text} as double)", text)
+    return f"case when {is_written_so} and {is_number} then {whole} else {text} end"
+
+
 def _parquet_text(name: str, type_: str) -> str:
+    """A column as text; a whole number is the integer's text, whatever type it is stored as."""
     column = identifier(name)
-    is_nested = type_.startswith(("STRUCT", "MAP")) or type_.endswith("]")
-    return f"{f'to_json({column})' if is_nested else column}::varchar as {column}"
+    if type_.startswith(("STRUCT", "MAP")) or type_.endswith("]"):
+        text = f"to_json({column})::varchar"
+    elif type_ in ("DOUBLE", "FLOAT"):
+        text = whole_sql(f"{column}::double", f"{column}::varchar", single=type_ == "FLOAT")
+    elif type_.startswith("DECIMAL"):
+        text = f"regexp_replace({column}::varchar, '[.]0+$', '')"
+    else:
+        text = f"{column}::varchar"
+    return f"{text} as {column}"
+
+
+def whole_sql(number: str, text: str, *, single: bool = False) -> str:
+    """The integer's text where a float holds a whole number exactly, else ``text``.
+
+    Beyond that an id cannot be told from its neighbours: its text then shows that it was a float
+    (`inexact_id_sql` in fields.py).  single: of 32 bits, whose own text does not show it.
+    """
+    # From there on a float stands for more whole numbers than one.
+    limit = 2**24 if single else 2**53
+    inexact = f"{text} || 'e+0'" if single else text
+    return (
+        f"case when {number} = trunc({number}) and abs({number}) < {limit} then ({number})::bigint::varchar"
+        f" when abs({number}) >= {limit} and isfinite({number}) then {inexact} else {text} end"
+    )

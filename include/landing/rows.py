@@ -10,7 +10,7 @@ from include.config.domain_file import EventsConfig
 from include.contracts import REQUIRED
 from include.lake.catalog import quote
 from include.landing.clean import INVALID_UTF8, NUL
-from include.landing.fields import id_sql, instant_sql, number_sql, text_sql
+from include.landing.fields import id_sql, inexact_id_sql, instant_sql, number_sql, text_sql
 from include.landing.mapping import field_expressions
 from include.landing.reading import identifier
 
@@ -22,6 +22,7 @@ MAX_VALUE = 1e9
 MAX_RAW_CHARS = 65_536
 
 _IDS = {"event_id", "user_id", "item_id", "event_type", "session_id", "variant"}
+_NAMES = {"event_id", "user_id", "item_id"}
 _INSTANTS = {"event_at", "available_from", "available_to", "updated_at"}
 _JSON = {"context", "attributes"}
 
@@ -75,7 +76,7 @@ def _typed(field: str) -> str:
         return instant_sql(text)
     if field == "value":
         return number_sql(text)
-    return id_sql(text) if field in ("user_id", "item_id", "event_id") else text
+    return id_sql(text) if field in _NAMES else text
 
 
 def _marks(columns: Sequence[str]) -> str:
@@ -106,6 +107,8 @@ def _reasons(domain: Domain, kind: str, ingested_at: datetime, blank_line: str) 
         )
         found.append((f"length(t_{field}) > {limit}", quote(f"{reason}: {field}")))
         found.append((f"contains(t_{field}, chr(0))", quote("nul_byte")))
+        if field in _NAMES:
+            found.append((inexact_id_sql(f"s_{field}"), quote(f"inexact_id: {field}")))
     if kind == "events":
         found += _event_reasons(domain.events, latest)
     for field in fields:
