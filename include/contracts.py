@@ -268,6 +268,16 @@ _TABLES = (
     ),
     Table(
         "ops",
+        "unlisted_batches",
+        "batch",
+        _columns(
+            ("batch_id", "VARCHAR", "batch of ops.ingests whose rows no list knows yet"),
+            ("source", "VARCHAR", "events, items or users"),
+            ("after", "TIMESTAMP", "only its events after that, UTC; null: all of its rows"),
+        ),
+    ),
+    Table(
+        "ops",
         "watermarks",
         "source × partition",
         _columns(

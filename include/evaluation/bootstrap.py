@@ -27,6 +27,8 @@ def bootstrap_interval(values: np.ndarray, seed: int, n_resamples: int = N_RESAM
     """
     if not len(values) or not np.isfinite(values).all():
         return Interval(float("nan"), float("nan"), float("nan"))
+    if len(values) == 1:  # every resample is that value
+        return Interval(*[float(values[0])] * 3)
     import scipy.stats  # takes most of a second, and a refresh never asks
 
     found = scipy.stats.bootstrap(

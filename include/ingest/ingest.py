@@ -14,6 +14,7 @@ from include.config.domain import Domain
 from include.ingest.batch import BatchLimits, commit_batch, stage_batch
 from include.ingest.pending import find_pending
 from include.ingest.staged_batch import BatchCounts, StagedBatch
+from include.ingest.unlisted import enter_unlisted
 from include.lake.lake import Lake
 from include.landing.files import PendingFile
 from include.settings import Settings
@@ -97,7 +98,10 @@ def write_batch(lake: Lake, staged: StagedBatch) -> BatchCounts:
     """Commit a staged batch on its own."""
 
     def work(con: duckdb.DuckDBPyConnection) -> BatchCounts:
-        return commit_batch(con, staged)
+        counts = commit_batch(con, staged)
+        if counts.accepted:
+            enter_unlisted(con, staged.kind, staged.batch_id)
+        return counts
 
     return lake.write(
         work,

@@ -14,6 +14,7 @@ from include.errors import ConfigError, LakeError
 from include.ingest.batch import ACCEPT, batch_id, stage_prepared, work_folder
 from include.ingest.ledger import newest_event, write_watermarks
 from include.ingest.staged_batch import BatchCounts, StagedBatch
+from include.ingest.unlisted import enter_unlisted
 from include.lake.catalog import quote
 from include.lake.lake import Lake
 from include.landing.hashes import hash_file
@@ -120,8 +121,8 @@ def _commit(con: duckdb.DuckDBPyConnection, staged: StagedBatch) -> BatchCounts:
     file = staged.files[0]
     con.execute(
         "insert into ops.ingests (batch_id, source, file, content_hash, bytes, status, rows_in, accepted,"
-        " quarantined, deduplicated, late, ingested_at, run_id)"
-        " values (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)",
+        " quarantined, deduplicated, late, first_event_at, last_event_at, ingested_at, run_id)"
+        " values (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             staged.batch_id,
             staged.kind,
@@ -133,13 +134,25 @@ def _commit(con: duckdb.DuckDBPyConnection, staged: StagedBatch) -> BatchCounts:
             -passed,
             passed - accepted,
             late,
+            *_span(con, staged),
             staged.ingested_at,
             staged.run_id,
         ],
     )
     write_watermarks(con, staged, before)
+    if accepted:
+        enter_unlisted(con, staged.kind, staged.batch_id)
     log.info("replay of %s: %d rows left the quarantine, %d accepted", staged.kind, passed, accepted)
     return BatchCounts(staged.kind, 1, 0, accepted, -passed, passed - accepted, late)
+
+
+def _span(con: duckdb.DuckDBPyConnection, staged: StagedBatch) -> tuple[datetime | None, datetime | None]:
+    """First and last accepted event."""
+    if staged.kind != "events":
+        return None, None
+    row = con.execute(f"select min(event_at), max(event_at) from {staged.accepted_table}").fetchone()
+    assert row is not None
+    return row[0], row[1]
 
 
 def _count_late(con: duckdb.DuckDBPyConnection, staged: StagedBatch, before: datetime | None) -> int:

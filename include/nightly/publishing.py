@@ -13,6 +13,7 @@ import duckdb
 from include.errors import GateError, NightjarError
 from include.evaluation.evaluation_row import EvaluationRow
 from include.evaluation.gate import check_staleness
+from include.ingest.unlisted import keep_unlisted_after
 from include.lake.insert_rows import as_json, insert_rows
 from include.lake.lake import Lake, adopt_files, open_lake
 from include.nightly.judge import judged_model
@@ -73,6 +74,7 @@ def publish(run: Run) -> None:
             caught_up = catch_up(lake, run.domain, recommender, publication, began.as_of)
             if caught_up.users:
                 log.info("listed %d users again for what came since the cutoff", caught_up.users)
+            keep_unlisted_after(con, began.snapshot, began.as_of)
             _enter_champion(con, run, trained, published_at)
             _write_evaluations(con, run, published_at, ranked.measured)
             close_proposals(con, run.recorded(EVALUATE).proposals, run.run_id, published_at)

@@ -25,8 +25,8 @@ def catch_up(
 ) -> Relisted:
     """Fold in what came after the run's snapshot or cutoff, inside the publishing transaction.
 
-    publication.events_snapshot: the run's snapshot; published_as_of: the run's cutoff. Events that only a
-    nightly ingested and that lie after a cutoff in the past stay out, so that a backfill gives its own day.
+    publication.events_snapshot: the run's snapshot; published_as_of: the run's cutoff. Events after a cutoff
+    in the past that no list knew stay out, so that a set is that of its own day: the next tick folds them in.
     """
     con = lake.con
     _find_events(con, publication.events_snapshot, published_as_of)
@@ -44,7 +44,7 @@ def catch_up(
 
 
 def _find_events(con: duckdb.DuckDBPyConnection, snapshot: int, as_of: datetime) -> None:
-    """Events of batches that came after the snapshot, and refreshes' events after the cutoff."""
+    """Events of batches that came after the snapshot, and those after the cutoff that lists knew already."""
     con.execute(
         f"""
         create or replace temp table caught_up_batches as
@@ -53,19 +53,18 @@ def _find_events(con: duckdb.DuckDBPyConnection, snapshot: int, as_of: datetime)
             except
             select batch_id from ops.ingests at (version => {int(snapshot)})
         ),
-        refreshed as (
-            select ingests.batch_id
-            from ops.ingests as ingests
-            semi join serving.publications as publications
-                on ingests.run_id = publications.run_id and publications.kind = 'refresh'
-            where ingests.source = 'events' and ingests.last_event_at > $as_of::timestamp
+        listed as (
+            select batch_id from ops.ingests
+            where source = 'events' and last_event_at > $as_of::timestamp
+            except
+            select batch_id from ops.unlisted_batches
         )
         select
             ingests.batch_id,
             ingests.batch_id in (select batch_id from since_snapshot) as is_since_snapshot,
             min(ingests.first_event_at) as first_event_at
         from ops.ingests as ingests
-        where ingests.batch_id in (select batch_id from since_snapshot union select batch_id from refreshed)
+        where ingests.batch_id in (select batch_id from since_snapshot union select batch_id from listed)
         group by ingests.batch_id
         """,
         {"as_of": as_of},

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import duckdb
 
 from include.config.domain import Domain
-from include.contracts import ITEM_FIELDS, TABLES
+from include.contracts import EVENT_FIELDS, ITEM_FIELDS, TABLES
 from include.ingest.batch import commit_batch
 from include.ingest.staged_batch import BatchCounts, StagedBatch
+from include.ingest.unlisted import Unlisted, enter_unlisted, find_unlisted, forget_unlisted
 from include.lake.lake import Lake
 from include.publish.champion import Champion, find_champion
 from include.publish.publish import Publication, close_publication, open_publication
@@ -33,6 +34,7 @@ CHANGED = "refreshed_items"
 USERS = "refreshed_users"
 # Temporary tables without rows, for batches of a kind that did not come: the lake's own would be looked up.
 _NOTHING = {kind: f"no_{kind}" for kind in ("events", "items", "users")}
+_EVENT_FIELDS = ", ".join(name for name, _, _ in EVENT_FIELDS)
 
 
 @dataclass(frozen=True)
@@ -79,19 +81,25 @@ def run_tick(lake: Lake, domain: Domain, source: BatchSource, *, run_id: str, no
         if batch.kind == "items" and find_champion(lake):
             # Kept even if the gate refuses the batch: an embedding depends on nothing but its text.
             embed_items(lake, domain, run_id=run_id, embedded_at=now, items=_staged_items(batch))
-    if not staged and not _has_flipped_items(lake, domain, now):
+    if not staged and not _find_waiting(lake, domain) and not _has_flipped_items(lake, domain, now):
         return None
 
     def work(con: duckdb.DuckDBPyConnection) -> tuple[list[BatchCounts], Relisted, Publication | None]:
         with reading_pairs(con, _staged_users(staged)) as pairs:
+            # Before the batch itself is committed: looked up in the transaction, since a nightly may have
+            # published what waited while this waited for its turn to write.
+            waiting = _find_waiting(lake, domain)
             counts = [commit_batch(con, batch) for batch in staged]
             _collect(con, staged, run_id)
             if staged:
                 _check_batches(lake, domain, staged, run_id, now)
-            # Not before: while this waited for its turn to write, a nightly may have published another.
             champion = find_champion(lake)
             if champion is None:
+                for batch in staged:
+                    enter_unlisted(con, batch.kind, batch.batch_id)
                 return counts, Relisted(0, 0, 0), None
+            _collect_waiting(con, waiting)
+            forget_unlisted(con, waiting)
             has_items = any(batch.kind == "items" for batch in staged)
             relisted, publication = _publish(lake, domain, champion, pairs, run_id, now, has_items)
         return counts, relisted, publication
@@ -164,6 +172,34 @@ def _collect(con: duckdb.DuckDBPyConnection, staged: list[StagedBatch], run_id: 
         )
     else:
         con.execute(f"create or replace temp table {CHANGED} (item_id varchar)")
+
+
+def _find_waiting(lake: Lake, domain: Domain) -> list[Unlisted]:
+    """What others took in and no list knows yet; before the first nightly there is no list to know it."""
+    if find_champion(lake) is None:
+        return []
+    return find_unlisted(lake.con, domain.refresh.batch_rows)
+
+
+def _collect_waiting(con: duckdb.DuckDBPyConnection, waiting: Sequence[Unlisted]) -> None:
+    """Add their rows to what `_collect` found."""
+    for kind, table in (("items", CHANGED), ("users", USERS)):
+        batches = [batch.batch_id for batch in waiting if batch.kind == kind]
+        if batches:
+            con.execute(
+                f"insert into {table} select {kind[:-1]}_id from raw.{kind}"
+                " where batch_id in (select unnest(?))",
+                [batches],
+            )
+    for batch in waiting:
+        if batch.kind == "events" and batch.first_event_at is not None:
+            # The literal bound lets the lake skip the files before it.
+            con.execute(
+                f"insert into {EVENTS} by name select {_EVENT_FIELDS} from raw.events"
+                f" where event_at >= timestamp '{batch.first_event_at}' and batch_id = $batch_id"
+                " and coalesce(event_at > $after::timestamp, true)",
+                {"batch_id": batch.batch_id, "after": batch.after},
+            )
 
 
 def _check_batches(lake: Lake, domain: Domain, staged: list[StagedBatch], run_id: str, now: datetime) -> None:

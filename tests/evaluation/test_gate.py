@@ -24,6 +24,12 @@ def evaluation(share_hit: float) -> Evaluation:
     return evaluate_lists(items, RELEVANT)
 
 
+def test_one_judged_user_has_an_interval_without_width() -> None:
+    interval = bootstrap_interval(np.array([0.25]), seed=1)
+    assert (interval.mean, interval.low, interval.high) == (0.25, 0.25, 0.25)
+    assert np.isnan(bootstrap_interval(np.array([]), seed=1).mean)
+
+
 def test_interval_of_known_values():
     interval = bootstrap_interval(np.array([0.0, 1.0] * 200), seed=1)
     assert interval.mean == 0.5
