@@ -39,5 +39,9 @@ class LakeError(NightjarError):
     """The lake cannot be opened or written, or another writer took over."""
 
 
+class OvertakenError(LakeError):
+    """Another writer took the same rows in since they were looked up. Nothing was committed; look again."""
+
+
 class ModelError(NightjarError):
     """A model artifact is missing, corrupt, or does not match the ids it is used with."""

@@ -19,8 +19,9 @@ from include.errors import DataError
 from include.ingest.events import accept_events
 from include.ingest.items import accept_items
 from include.ingest.ledger import newest_event, write_ledger, write_quarantine, write_watermarks
+from include.ingest.overtaken import raise_if_overtaken
 from include.ingest.pending import hash_cache
-from include.ingest.staged_batch import BatchCounts, StagedBatch
+from include.ingest.staged_batch import BatchCounts, StagedBatch, TopicPosition
 from include.ingest.users import accept_users
 from include.lake.lake import Lake
 from include.lake.user_search import row_by_row
@@ -84,7 +85,7 @@ def stage_prepared(
     run_id: str,
     ingested_at: datetime,
     remaining: Sequence[PendingFile] = (),
-    offsets: Sequence[tuple[str, str, int | None]] = (),
+    offsets: Sequence[TopicPosition] = (),
 ) -> StagedBatch:
     """Stage what is prepared, from whatever source.  offsets: positions to commit with the rows."""
     prepared = _mark_repeats(lake, kind, prepared)
@@ -112,8 +113,10 @@ def commit_batch(con: duckdb.DuckDBPyConnection, staged: StagedBatch) -> BatchCo
     """Write a staged batch: rows, quarantine, ledger and watermark.  For use inside ``Lake.write``.
 
     Leaves the rows that were really accepted in temp table accepted_<kind>. May be called again for the
-    same batch after a rollback. Raises DataError when the counts do not add up.
+    same batch after a rollback. Raises OvertakenError when another writer took the same rows in meanwhile,
+    DataError when the counts do not add up.
     """
+    raise_if_overtaken(con, staged)
     before = newest_event(con) if staged.kind == "events" else None
     accepted = ACCEPT[staged.kind](con, staged)
     quarantined = write_quarantine(con, staged)

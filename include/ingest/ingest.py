@@ -11,6 +11,7 @@ from datetime import datetime
 import duckdb
 
 from include.config.domain import Domain
+from include.errors import OvertakenError
 from include.ingest.batch import BatchLimits, commit_batch, stage_batch
 from include.ingest.pending import find_pending
 from include.ingest.staged_batch import BatchCounts, StagedBatch
@@ -84,7 +85,12 @@ def ingest_pending(
             )
             if staged is None:
                 break
-            counts = write_batch(lake, staged)
+            try:
+                counts = write_batch(lake, staged)
+            except OvertakenError as error:
+                log.info("%s", error)
+                waiting = find_pending(lake, domain, settings, kind)
+                continue
             report = _add(report, counts, time.monotonic() - started)
             problems += [(kind, file.name, file.problem) for file in staged.files if file.problem]
             waiting = staged.remaining

@@ -109,13 +109,13 @@ def write_watermarks(con: duckdb.DuckDBPyConnection, staged: StagedBatch, before
         row = con.execute(f"select max(event_at) from {staged.accepted_table}").fetchone()
         times = [time for time in (row[0] if row else None, before) if time is not None]
         # Rows of files that were not opened yet are not known; a drained folder has none.
-        is_drained = not staged.remaining and all(rows is not None for _, _, rows in staged.offsets)
+        is_drained = not staged.remaining and all(one.lag_rows is not None for one in staged.offsets)
         waiting = 0 if is_drained else None
         if times:
             lag_seconds = (staged.ingested_at - max(times)).total_seconds()
             _set(con, "events", max(times).isoformat(sep=" "), lag_seconds, waiting, staged.ingested_at)
-    for source, position, rows in staged.offsets:
-        _set(con, source, position, None, rows, staged.ingested_at)
+    for one in staged.offsets:
+        _set(con, one.source, one.next, None, one.lag_rows, staged.ingested_at)
 
 
 def _set(

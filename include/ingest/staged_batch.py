@@ -10,11 +10,25 @@ from include.landing.prepare import PreparedFile
 
 
 @dataclass(frozen=True)
+class TopicPosition:
+    """Where a batch begins and ends in a topic's partition.
+
+    source: of ops.watermarks.  start: its position when the batch was read, None where it had none.
+    next: the offset to go on from.  lag_rows: rows that wait after it, None where nobody knows.
+    """
+
+    source: str
+    start: str | None
+    next: str
+    lag_rows: int | None
+
+
+@dataclass(frozen=True)
 class StagedBatch:
     """Files of one kind, typed and judged in the temporary table ``table`` of the lake's connection.
 
     batch_id: follows from names and contents, so the same files are the same batch.
-    remaining: files that the limits left for a later batch.
+    remaining: files that the limits left for a later batch.  offsets: positions to commit with the rows.
     """
 
     kind: str
@@ -24,8 +38,7 @@ class StagedBatch:
     late_after_days: float
     files: tuple[PreparedFile, ...]
     remaining: tuple[PendingFile, ...]
-    # Positions to commit with the rows: (source of ops.watermarks, next offset, rows that wait or None).
-    offsets: tuple[tuple[str, str, int | None], ...] = ()
+    offsets: tuple[TopicPosition, ...] = ()
 
     @property
     def table(self) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from include.config.domain import Domain
 from include.errors import ConfigError
 from include.ingest.batch import stage_prepared, work_folder
-from include.ingest.staged_batch import StagedBatch
+from include.ingest.staged_batch import StagedBatch, TopicPosition
 from include.lake.lake import Lake
 from include.landing.prepare import PreparedFile
 from include.landing.topic import TopicReader, prepare_gap, prepare_partition
@@ -46,7 +46,12 @@ class KafkaSource:
             if not prepared:
                 return []
             offsets = [
-                (_source(self._topic, read.partition), str(read.next or 0), 0 if read.is_drained else None)
+                TopicPosition(
+                    _source(self._topic, read.partition),
+                    start=str(before[read.partition]) if read.partition in before else None,
+                    next=str(read.next or 0),
+                    lag_rows=0 if read.is_drained else None,
+                )
                 for read in reads
                 if read.lines or read.gap
             ]

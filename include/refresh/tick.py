@@ -12,6 +12,7 @@ import duckdb
 
 from include.config.domain import Domain
 from include.contracts import EVENT_FIELDS, ITEM_FIELDS, TABLES
+from include.errors import OvertakenError
 from include.ingest.batch import commit_batch
 from include.ingest.staged_batch import BatchCounts, StagedBatch
 from include.ingest.unlisted import Unlisted, enter_unlisted, find_unlisted, forget_unlisted
@@ -60,12 +61,18 @@ def drain(
     progress: Callable[[Tick], None] | None = None,
 ) -> list[Tick]:
     """Tick until nothing waits: a doorbell may stand for many arrivals."""
-    ticks = []
-    while (tick := run_tick(lake, domain, source, run_id=run_id, now=clock())) is not None:
+    ticks: list[Tick] = []
+    while True:
+        try:
+            tick = run_tick(lake, domain, source, run_id=run_id, now=clock())
+        except OvertakenError as error:
+            log.info("%s", error)  # what is left waits for the next look
+            continue
+        if tick is None:
+            return ticks
         ticks.append(tick)
         if progress:
             progress(tick)
-    return ticks
 
 
 def run_tick(lake: Lake, domain: Domain, source: BatchSource, *, run_id: str, now: datetime) -> Tick | None:
@@ -73,7 +80,7 @@ def run_tick(lake: Lake, domain: Domain, source: BatchSource, *, run_id: str, no
 
     now: wall clock, naive UTC. None: nothing waited. Before the first nightly there is no model: rows are
     taken in and no list is made. Raises GateError, ModelError or LakeError with the lake as it was, and the
-    next tick gets the same batch again.
+    next tick gets the same batch again; OvertakenError where another writer took some of it in meanwhile.
     """
     started = time.monotonic()
     staged = source.stage(lake, domain, run_id, now)

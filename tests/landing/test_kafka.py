@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from include.config.domain import Domain
-from include.errors import ConfigError, DataError
+from include.errors import ConfigError, DataError, OvertakenError
 from include.ingest.ingest import ingest_pending, write_batch
 from include.ingest.staged_batch import BatchCounts
 from include.ingest.topic_batches import KafkaSource, kafka_source
@@ -90,6 +90,23 @@ def test_offsets_commit_with_the_rows_or_not_at_all(
         "select position, lag_rows from ops.watermarks where source = ?", [f"kafka:{topic}/0"]
     ) == [("20", 0)]
     assert lake.value("select count(*) from raw.events") == 20
+
+
+def test_of_two_writers_at_the_same_offsets_one_commits_and_no_position_falls(
+    lake: Lake, domain: Domain, settings: Settings, servers: str, topic: str
+) -> None:
+    send(servers, topic, list(EVENTS))
+    slow, fast = KafkaSource(servers, topic, batch_rows=8), KafkaSource(servers, topic, batch_rows=100)
+    with open_lake(settings) as other:
+        staged = slow.stage(lake, domain, "slow", NOW)[0]
+        assert take_in(fast, other, domain) is not None
+        with pytest.raises(OvertakenError, match=f"kafka:{topic}/0 from its start to 20"):
+            write_batch(lake, staged)
+    assert lake.rows("select position from ops.watermarks where source like 'kafka:%'") == [("20",)]
+    assert lake.rows("select rows_in, accepted from ops.ingests") == [(20, 20)]
+    assert take_in(slow, lake, domain) is None
+    for source in (slow, fast):
+        source.close()
 
 
 def test_what_is_no_event_is_counted_at_its_offset(
