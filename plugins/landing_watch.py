@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,20 +83,10 @@ def landing_folders() -> tuple[Path, ...]:
 
 
 def landed_files(folders: tuple[Path, ...]) -> frozenset[tuple[str, int]]:
-    """Path and time of change of every whole file; those still being written have other names."""
-    found = set()
-    for folder in folders:
-        for place, inner, names in os.walk(folder):
-            inner[:] = [name for name in inner if not name.startswith((".", "_"))]
-            for name in names:
-                if name.startswith((".", "_")) or name.lower().endswith(".tmp"):
-                    continue
-                path = os.path.join(place, name)
-                try:
-                    found.add((path, os.stat(path).st_mtime_ns))
-                except FileNotFoundError:
-                    pass  # gone since it was listed
-    return frozenset(found)
+    """Path and time of change of every landing file, by the reader's own rules."""
+    from include.landing.files import landed
+
+    return frozenset().union(*(landed(folder) for folder in folders))
 
 
 async def listen(domain: Domain, poll_seconds: float) -> AsyncIterator[int]:

@@ -29,7 +29,7 @@ from include.landing.files import PendingFile
 from include.landing.hashes import HashCache
 from include.landing.mapping import needed_columns
 from include.landing.prepare import PreparedFile, prepare_file
-from include.landing.staging import stage_rows
+from include.landing.staging import refuse_bad_files, stage_rows
 
 log = logging.getLogger(__name__)
 ACCEPT = {"events": accept_events, "items": accept_items, "users": accept_users}
@@ -90,10 +90,14 @@ def stage_prepared(
     """Stage what is prepared, from whatever source.  offsets: positions to commit with the rows."""
     prepared = _mark_repeats(lake, kind, prepared)
     with lake.beside():
-        problems = stage_rows(lake.con, domain, kind, prepared, f"staged_{kind}", ingested_at)
+        table = f"staged_{kind}"
+        problems = stage_rows(lake.con, domain, kind, prepared, table, ingested_at)
+        refused = refuse_bad_files(lake.con, domain, kind, prepared, table, ingested_at)
     prepared = [
         dataclasses.replace(file, status="unreadable", problem=problems[file.number])
         if file.number in problems
+        else dataclasses.replace(file, status="refused")
+        if file.number in refused
         else file
         for file in prepared
     ]
@@ -161,7 +165,8 @@ def _prepare(
             continue
         if prepared and rows + ready.rows > limits.rows:
             return prepared, list(files[i:])
-        cache.put(file.path, file.bytes, file.modified_ns, ready.content_hash)
+        if file.problem is None:
+            cache.put(file.path, file.bytes, file.modified_ns, ready.content_hash)
         prepared.append(ready)
         rows += ready.rows
         size += file.bytes

@@ -10,6 +10,7 @@ from include.lake.lake import Lake
 from include.lake.user_search import row_by_row
 from include.landing.files import PendingFile, landing_folder, list_files
 from include.landing.hashes import HashCache
+from include.landing.prepare import problem_hash
 from include.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ def find_pending(lake: Lake, domain: Domain, settings: Settings, kind: str) -> l
         if entries is None:
             pending.append(file)
             continue
-        content_hash = cache.get(file.path, file.bytes, file.modified_ns)
+        content_hash = content_hash_of(file, cache)
         if any(content_hash == known for known, _ in entries):
             done[file.name] = (file.bytes, file.modified_ns)
             continue
@@ -50,6 +51,13 @@ def find_pending(lake: Lake, domain: Domain, settings: Settings, kind: str) -> l
     cache.save()
     log.info("%s: %d files, %d pending", kind, len(files), len(pending))
     return pending
+
+
+def content_hash_of(file: PendingFile, cache: HashCache) -> str:
+    """sha256 of the file as it lies; of what has a problem, of that, so that it is reported once."""
+    if file.problem is not None:
+        return problem_hash(file)
+    return cache.get(file.path, file.bytes, file.modified_ns)
 
 
 def _ledger(lake: Lake, kind: str, names: list[str]) -> dict[str, list[tuple[str, str]]]:

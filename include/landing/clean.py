@@ -20,17 +20,22 @@ from include.errors import DataError
 INVALID_UTF8 = "\ufdd0"
 NUL = "\ufdd1"
 CHUNK_BYTES = 1 << 20
+# A longer line is quarantined as line_too_long: rows are read in buffers of a few times this size.
+MAX_LINE_BYTES = 2_000_000
+# What is kept of such a line to be shown; DuckDB keeps less.
+_SHOWN_BYTES = 65_536
 
 
 @dataclass(frozen=True)
 class CleanText:
     """content_hash: sha256 of the file as it lies.  bytes: read from it.  lines: newlines written.
-    has_marks: some bytes were no text."""
+    has_marks: some bytes were no text.  is_array: it begins with [ and ends with ], as a JSON array does."""
 
     content_hash: str
     bytes: int
     lines: int
     has_marks: bool
+    is_array: bool
 
 
 def _mark(error: UnicodeError) -> tuple[str, int]:
@@ -44,7 +49,8 @@ codecs.register_error("nightjar_mark", _mark)
 def clean_text(source: Path, target: Path, *, is_gzip: bool) -> CleanText:
     """Write ``source`` to ``target`` as UTF-8 lines that end in a newline, without a byte order mark.
 
-    Memory: a few chunks of 1 MiB.  Raises DataError on a torn or wrong gzip, and on UTF-16 or UTF-32.
+    A line that is too long is written as a stand-in. Memory: a few chunks of 1 MiB.
+    Raises DataError on a torn or wrong gzip, and on UTF-16 or UTF-32.
     """
     digest = hashlib.sha256()
     size = 0
@@ -59,21 +65,75 @@ def clean_text(source: Path, target: Path, *, is_gzip: bool) -> CleanText:
 
     lines = 0
     has_marks = False
-    last = b"\n"
+    ends = ""  # first and last character that is no blank
+    whole = _WholeLines()
     raw = _gunzip(read(), source.name) if is_gzip else read()
     with target.open("wb") as out:
         for text in _decode(raw, source.name):
             if "\x00" in text:
                 text = text.replace("\x00", NUL)
             has_marks = has_marks or INVALID_UTF8 in text or NUL in text
-            chunk = text.encode("utf-8")
+            if shown := text.strip():
+                ends = (ends or shown)[:1] + shown[-1:]
+            chunk = whole.take(text.encode("utf-8"))
             lines += chunk.count(b"\n")
-            last = chunk[-1:]
             out.write(chunk)
-        if last != b"\n":
-            out.write(b"\n")
-            lines += 1
-    return CleanText(digest.hexdigest(), size, lines, has_marks)
+        last = whole.end()
+        lines += bool(last)
+        out.write(last)
+    return CleanText(digest.hexdigest(), size, lines, has_marks, is_array=ends == "[]")
+
+
+class _WholeLines:
+    """Chunks of text as whole lines; in the place of one that is too long a stand-in, just too long itself.
+
+    The reader says nothing of lines that are very much too long, and cuts those that it rejects in the middle
+    of a character.
+    """
+
+    def __init__(self) -> None:
+        self._open = bytearray()
+        self._is_long = False
+
+    def take(self, chunk: bytes) -> bytes:
+        """The lines that the chunk ends."""
+        first, has_ended, more = chunk.partition(b"\n")
+        self._extend(first)
+        if not has_ended:
+            return b""
+        parts = [self._close()]
+        lines, has_lines, last = more.rpartition(b"\n")
+        if has_lines:
+            if len(lines) > MAX_LINE_BYTES:
+                lines = b"\n".join(
+                    _stand_in(line) if len(line) > MAX_LINE_BYTES else line for line in lines.split(b"\n")
+                )
+            parts += [lines, b"\n"]
+        self._extend(last)
+        return b"".join(parts)
+
+    def end(self) -> bytes:
+        """The last line, where no newline ended it."""
+        return self._close() if self._open else b""
+
+    def _extend(self, part: bytes) -> None:
+        if self._is_long:
+            return
+        self._open += part
+        if len(self._open) > MAX_LINE_BYTES:
+            self._open = bytearray(_stand_in(bytes(self._open)))
+            self._is_long = True
+
+    def _close(self) -> bytes:
+        line = bytes(self._open) + b"\n"
+        self._open.clear()
+        self._is_long = False
+        return line
+
+
+def _stand_in(line: bytes) -> bytes:
+    shown = line[:_SHOWN_BYTES].decode("utf-8", "ignore").encode("ascii", "replace")
+    return shown.ljust(MAX_LINE_BYTES + 1)
 
 
 def clean_message(value: bytes) -> str:

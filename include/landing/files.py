@@ -30,6 +30,7 @@ class PendingFile:
 
     name: path below the source's folder.  modified_ns: time of change when it was listed.
     refused: content hash of a file whose name was ingested before with other content, else None.
+    problem: why it cannot be read, where that shows before it is opened, else None.
     """
 
     kind: str
@@ -38,6 +39,7 @@ class PendingFile:
     bytes: int
     modified_ns: int
     refused: str | None = None
+    problem: str | None = None
 
 
 def landing_folder(domain: Domain, settings: Settings, kind: str) -> Path:
@@ -66,26 +68,67 @@ def list_files(folder: Path, kind: str) -> list[PendingFile]:
     """Every whole landing file below ``folder``, sorted by name.
 
     Names that begin with ``.`` or ``_`` or end in ``.tmp`` are still being written; links are not followed.
+    A folder that cannot be listed stands for its files, with the problem that it has.
     """
     if not folder.is_dir():
         return []
     found = []
-    for entry in _walk(str(folder)):
-        name = os.path.relpath(entry.path, folder)
-        if file_format(name) is None:
-            log.info("%s is no landing file: expected one of %s", entry.path, ", ".join(FORMATS))
-            continue
-        stat = entry.stat(follow_symlinks=False)
-        found.append(PendingFile(kind, name, Path(entry.path), stat.st_size, stat.st_mtime_ns))
+    for path, problem in _walk(str(folder)):
+        name = shown_name(os.path.relpath(path, folder))
+        if problem is not None:
+            found.append(PendingFile(kind, f"{name}/", Path(path), 0, 0, problem=problem))
+        elif file_format(name) is None:
+            log.info("%s is no landing file: expected one of %s", name, ", ".join(FORMATS))
+        elif (stat := _stat(path)) is not None:
+            bad_name = None if _is_utf8(path) else "unreadable: its name is no UTF-8; rename it"
+            found.append(
+                PendingFile(kind, name, Path(path), stat.st_size, stat.st_mtime_ns, problem=bad_name)
+            )
     return sorted(found, key=lambda file: file.name)
 
 
-def _walk(folder: str) -> Iterator[os.DirEntry[str]]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith((".", "_")) or entry.name.lower().endswith(".tmp"):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from _walk(entry.path)
-            elif entry.is_file(follow_symlinks=False):
-                yield entry
+def landed(folder: Path) -> frozenset[tuple[str, int]]:
+    """Path and time of change of what ``list_files`` would list, for whoever watches the folder."""
+    if not folder.is_dir():
+        return frozenset()
+    files = [
+        path for path, problem in _walk(str(folder)) if problem is None and file_format(path) is not None
+    ]
+    return frozenset((path, stat.st_mtime_ns) for path in files if (stat := _stat(path)) is not None)
+
+
+def shown_name(name: str) -> str:
+    """A file's name as text that every table and page can hold: bytes that are no UTF-8 as \\xe9."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _is_utf8(path: str) -> bool:
+    return shown_name(path) == path
+
+
+def _stat(path: str) -> os.stat_result | None:
+    """None: the file is gone since it was listed, or may not be looked at: it waits for the next run."""
+    try:
+        return os.stat(path, follow_symlinks=False)
+    except OSError as error:
+        log.warning("%s was skipped: %s", shown_name(path), error)
+        return None
+
+
+def _walk(folder: str) -> Iterator[tuple[str, str | None]]:
+    """Paths of files, and of folders that cannot be listed with the reason."""
+    try:
+        with os.scandir(folder) as found:
+            entries = list(found)
+    except FileNotFoundError:
+        return  # gone since its parent was listed
+    except OSError as error:
+        yield folder, f"unreadable: {error.strerror}"
+        return
+    for entry in entries:
+        if entry.name.startswith((".", "_")) or entry.name.lower().endswith(".tmp"):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(entry.path)
+        elif entry.is_file(follow_symlinks=False):
+            yield entry.path, None

@@ -10,6 +10,8 @@ from include.errors import DataError
 DELIMITERS = (",", ";", "\t", "|")
 # Longer than any honest header; a binary file may have no newline at all.
 MAX_HEADER_CHARS = 1 << 20
+# Reading takes buffers a column: 4,000 of them do not fit into the memory that a batch may take.
+MAX_COLUMNS = 1_000
 
 
 def read_header(line: str, needed: Collection[str], name: str) -> tuple[str, tuple[str, ...]]:
@@ -30,8 +32,15 @@ def read_header(line: str, needed: Collection[str], name: str) -> tuple[str, tup
     return best[0], _checked(best[1], name)
 
 
+def check_width(columns: int, name: str) -> None:
+    """Raises DataError on more columns than are read."""
+    if columns > MAX_COLUMNS:
+        raise DataError(f"{name} has {columns:,} columns; at most {MAX_COLUMNS:,} are read")
+
+
 def _checked(columns: tuple[str, ...], name: str) -> tuple[str, ...]:
     """Names for nameless columns (an index column that was written along); no name twice."""
+    check_width(len(columns), name)
     columns = tuple(column or f"column_{i}" for i, column in enumerate(columns, start=1))
     seen: set[str] = set()
     for column in columns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from include.lake.catalog import NO_PATH_COLUMNS
 from include.landing.clean import clean_text
 from include.landing.files import PendingFile, exact_path, file_format
 from include.landing.hashes import hash_file
-from include.landing.header import MAX_HEADER_CHARS, read_header
+from include.landing.header import MAX_HEADER_CHARS, check_width, read_header
 
 log = logging.getLogger(__name__)
 # Digits of the offset at the head of each line of the format `offsets`: the largest 64-bit number has 19.
@@ -56,6 +57,8 @@ def prepare_file(
     needed: columns without which the mapping cannot be applied; a file that lacks one is not read.
     folder: where clean text goes.  None: the file changed meanwhile and waits for the next run.
     """
+    if file.problem is not None:
+        return _unread(file, number, problem_hash(file), "unreadable", file.problem)
     if file.refused is not None:
         problem = "refused: a file of this name was ingested with other content; land it under a new name"
         return _unread(file, number, file.refused, "refused", problem)
@@ -81,6 +84,11 @@ def prepare_file(
     return prepared
 
 
+def problem_hash(file: PendingFile) -> str:
+    """Stands for the content of what cannot be opened: the same problem of the same file is the same."""
+    return hashlib.sha256(f"{file.name}\0{file.problem}\0{file.modified_ns}".encode()).hexdigest()
+
+
 def _has_changed(file: PendingFile) -> bool:
     try:
         stat = file.path.stat()
@@ -102,6 +110,8 @@ def _prepare_text(file: PendingFile, number: int, needed: Collection[str], folde
     target = folder / f"{number:06d}.{form}"
     try:
         text = clean_text(file.path, target, is_gzip=file.name.lower().endswith(".gz"))
+        if form == "jsonl" and text.is_array:
+            raise DataError(f"{file.name} is a JSON array; expected an object a line, as jq -c '.[]' writes")
         columns: tuple[tuple[str, str], ...] = ()
         delimiter = ","
         if form == "csv" and text.lines:
@@ -134,7 +144,10 @@ def _prepare_parquet(con: duckdb.DuckDBPyConnection, file: PendingFile, number: 
         columns = con.execute(
             f"describe select * from read_parquet([?], {NO_PATH_COLUMNS})", [path]
         ).fetchall()
+        check_width(len(columns), file.name)
         rows = con.execute("select sum(num_rows) from parquet_file_metadata([?])", [path]).fetchone()
+    except DataError as error:
+        return _unread(file, number, content_hash, "unreadable", f"unreadable: {error}")
     except duckdb.Error as error:
         return _unread(file, number, content_hash, "unreadable", f"unreadable: {str(error)[:500]}")
     assert rows is not None

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from include.lake.catalog import NO_PATH_COLUMNS, quote
+from include.landing.clean import MAX_LINE_BYTES
 from include.landing.files import exact_path
 from include.landing.mapping import json_pointer
 from include.landing.prepare import OFFSET_DIGITS, PreparedFile
 
-# A longer line is quarantined as line_too_long: rows are read in buffers of a few times this size.
-MAX_LINE_BYTES = 2_000_000
 REJECTS = "nj_rejects"
 REJECT_SCANS = "nj_reject_scans"
 # A character that cannot be in JSON text nor in a clean line: makes DuckDB's CSV reader a line reader.

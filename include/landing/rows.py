@@ -36,9 +36,11 @@ def rows_sql(
     *,
     has_marks: bool,
     blank: str = "",
+    otherwise: str | None = None,
 ) -> str:
     """The SELECT of typed rows: nj_file, nj_row, reason (null: accepted so far), raw (of a row with a reason)
-    and the contract's fields of the kind.  blank: reason of an empty line; '': it is no row."""
+    and the contract's fields of the kind.  blank: reason of an empty line; '': it is no row.
+    otherwise: reason of a row that has none of its own."""
     fields = FIELDS[kind]
     source = domain.sources[kind]
     given = field_expressions(source)
@@ -53,6 +55,7 @@ def rows_sql(
     reasons = " ".join(
         f"when {condition} then {reason}" for condition, reason in _reasons(domain, kind, ingested_at, blank)
     )
+    good = "null" if otherwise is None else quote(otherwise)
     marks = _marks(columns) if has_marks else "null"
     # The row as it came: the line, or the columns as a JSON object under their own names.
     raw = f"left(coalesce(nj_line, to_json(nj_columns)::varchar), {MAX_RAW_CHARS})"
@@ -65,7 +68,7 @@ mapped as (
 ),
 trimmed as (select *, {trimmed} from mapped),
 typed as (select *, {values} from trimmed),
-judged as (select *, case {reasons} end as reason from typed)
+judged as (select *, case {reasons} else {good} end as reason from typed)
 select nj_file, nj_row, reason, case when reason is not null then {raw} end as raw, {", ".join(fields)}
 from judged"""
 

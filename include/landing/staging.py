@@ -21,6 +21,8 @@ from include.landing.rows import rows_sql
 from include.landing.salvage import merge_torn, split_lines, swallowed_files
 
 log = logging.getLogger(__name__)
+# A share of fewer rows says little.
+FEWEST_JUDGED_ROWS = 100
 _MAPPING_ERRORS = (
     duckdb.BinderException,
     duckdb.CatalogException,
@@ -38,7 +40,8 @@ TYPES = {name: type_ for name, type_, _ in (*EVENT_FIELDS, *ITEM_FIELDS, *USER_F
 
 @dataclass(frozen=True)
 class _Stage:
-    """Where rows go, and what judges them.  columns: of the file, that the mapping reads."""
+    """Where rows go, and what judges them.  columns: of the file, that the mapping reads.
+    otherwise: reason of rows that have none of their own, where their file is refused."""
 
     con: duckdb.DuckDBPyConnection
     domain: Domain
@@ -46,6 +49,7 @@ class _Stage:
     table: str
     columns: tuple[str, ...]
     ingested_at: datetime
+    otherwise: str | None = None
 
 
 def stage_rows(
@@ -79,6 +83,39 @@ def stage_rows(
                 problems[file.number] = f"unreadable: {problem[:500]}"
                 log.warning("%s/%s: %s", kind, file.name, problems[file.number])
     return problems
+
+
+def refuse_bad_files(
+    con: duckdb.DuckDBPyConnection,
+    domain: Domain,
+    kind: str,
+    files: Sequence[PreparedFile],
+    table: str,
+    ingested_at: datetime,
+) -> dict[int, str]:
+    """Quarantine every row of a file that is mostly bad, since the rest of it is not to be trusted either.
+
+    Its rows that have no reason of their own get one, and all of them can be replayed. Other files of the
+    batch go on. Returns why, by the file's number; a file below FEWEST_JUDGED_ROWS is not judged.
+    """
+    limit = domain.quality.max_quarantined_share
+    counted = con.execute(
+        f"select nj_file, count(*), count(reason) from {table} group by nj_file"
+        f" having count(*) >= {FEWEST_JUDGED_ROWS} and count(reason) > ? * count(*) order by nj_file",
+        [limit],
+    ).fetchall()
+    columns = read_columns(con, domain.sources[kind]) if counted else ()
+    by_number = {file.number: file for file in files}
+    refused = {}
+    for number, rows, bad in counted:
+        why = f"refused_file: {bad:,} of its {rows:,} rows are bad, {limit:.0%} may be"
+        stage = _Stage(con, domain, kind, table, columns, ingested_at, otherwise=why)
+        _drop_rows(stage, [by_number[number]])
+        if problem := _try_group(stage, [by_number[number]]):
+            raise DataError(f"{kind}/{by_number[number].name} could be read once and not again: {problem}")
+        refused[number] = why
+        log.warning("%s/%s: %s", kind, by_number[number].name, why)
+    return refused
 
 
 def _try_group(stage: _Stage, group: Sequence[PreparedFile]) -> str | None:
@@ -119,7 +156,14 @@ def _read_group(stage: _Stage, group: Sequence[PreparedFile]) -> None:
     has_marks = any(file.has_marks for file in group)
     blank = "tombstone" if group[0].format == "offsets" else ""
     rows = rows_sql(
-        stage.domain, stage.kind, reader, own, stage.ingested_at, has_marks=has_marks, blank=blank
+        stage.domain,
+        stage.kind,
+        reader,
+        own,
+        stage.ingested_at,
+        has_marks=has_marks,
+        blank=blank,
+        otherwise=stage.otherwise,
     )
     fields = ", ".join(FIELDS[stage.kind])
     has_own_id = "event_id is not null" if stage.kind == "events" else "null"

@@ -9,14 +9,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from include.config.domain import Domain
+from include.landing.staging import FEWEST_JUDGED_ROWS
 from include.quality.check_kinds import FIGURES, Among, Check, Figure, NoRows, NotNull, RowCount, Unique
 
 # Relations that an input gate looks at; the batch of a refresh may bring some of them.
 INPUT_RELATIONS = ("events", "items", "users", "ingests")
 
 
-# A micro-batch of three rows with two bad ones is no broken export, and must not hold up the rest.
-FEWEST_JUDGED_ROWS = 100
 _EVENT_COLUMNS = ("event_id", "user_id", "item_id", "event_type", "event_at", "batch_id", "ingested_at")
 
 
@@ -27,7 +26,7 @@ def input_checks(domain: Domain, *, whole: bool = True) -> tuple[Check, ...]:
         *_event_checks(domain),
         *_item_checks(),
         *_user_checks(),
-        *_ledger_checks(domain),
+        *_ledger_checks(domain, whole=whole),
     )
 
 
@@ -118,8 +117,8 @@ def _user_checks() -> tuple[Check, ...]:
     )
 
 
-def _ledger_checks(domain: Domain) -> tuple[Check, ...]:
-    return (
+def _ledger_checks(domain: Domain, *, whole: bool) -> tuple[Check, ...]:
+    checks = (
         Check(
             "ingests",
             "rows in = accepted + quarantined + deduplicated",
@@ -128,23 +127,28 @@ def _ledger_checks(domain: Domain) -> tuple[Check, ...]:
             ),
         ),
         Check(
-            FIGURES,
-            "few enough rows were quarantined",
-            Figure(
-                "quarantined_share",
-                # Of events alone: a file read as events, items and users counts a row thrice.
-                f"select case when sum(rows_in) < {FEWEST_JUDGED_ROWS} then 0"
-                " else coalesce(sum(quarantined) / nullif(sum(accepted + quarantined + deduplicated), 0), 0)"
-                " end"
-                " from gate_ingests where source not in ('items', 'users')",
-                at_most=domain.quality.max_quarantined_share,
-            ),
-        ),
-        Check(
             "ingests",
             "every file could be read",
             NoRows("select * from {batch} where status <> 'ingested'"),
             "warning",
+        ),
+    )
+    # A file that is mostly bad was set aside whole when it was read: it must not hold up the rest of a batch.
+    return (*checks, _few_quarantined(domain)) if whole else checks
+
+
+def _few_quarantined(domain: Domain) -> Check:
+    return Check(
+        FIGURES,
+        "few enough rows were quarantined",
+        Figure(
+            "quarantined_share",
+            # Of events alone: a file read as events, items and users counts a row thrice.
+            f"select case when sum(rows_in) < {FEWEST_JUDGED_ROWS} then 0"
+            " else coalesce(sum(quarantined) / nullif(sum(accepted + quarantined + deduplicated), 0), 0)"
+            " end"
+            " from gate_ingests where source not in ('items', 'users')",
+            at_most=domain.quality.max_quarantined_share,
         ),
     )
 
