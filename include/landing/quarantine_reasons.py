@@ -11,7 +11,7 @@ REASONS = {
     " a header with a name twice",
     "missing_columns": "the file as a whole: it lacks columns that the mapping reads",
     "refused": "the file as a whole: its name was ingested before with other content",
-    "refused_file": "a good row of a file that is mostly bad (`quality.max_quarantined_share`): it is kept with"
+    "refused_file": "a good row of a file that is mostly bad (`quality.max_quarantined_share`): kept with"
     " the others, to be replayed once the mapping is mended",
     "gap": "a Kafka partition: messages were gone before they were read, or the topic was made anew",
     "torn_row": "a CSV row with an open quote, too few or too many columns",

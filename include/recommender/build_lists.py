@@ -27,6 +27,8 @@ BLOCK_BYTES = 64 * 1024**2
 # Few rows stay in the processor's caches from one step to the next.
 BLOCK_ROWS = 128
 # Smallest block given to a thread: fewer rows are done before a thread has started.
+# Normalised scores that differ by less are alike but for rounding.
+FLAT = 1e-6
 MIN_ROWS = 32
 HIDDEN = np.float32(-np.inf)
 
@@ -130,9 +132,16 @@ def score_block(recommender: Recommender, histories: Histories) -> BlockScores:
 
 
 def blend(recommender: Recommender, scores: BlockScores) -> np.ndarray:
-    """float32 (n_users, n_items): Σ weight x normalised score, HIDDEN where not allowed."""
+    """float32 (n_users, n_items): Σ weight x normalised score, HIDDEN where not allowed.
+
+    Where no weighted source says anything of a person (new, or nothing liked), the fallback's scores rank: a
+    flat row would be ranked by item id.
+    """
     weights = np.array([recommender.weights[name] for name in recommender.sources], dtype=np.float32)
     blended = np.tensordot(weights, scores.scaled, axes=1)
+    is_silent = np.ptp(blended, axis=1) <= FLAT
+    if is_silent.any():
+        blended[is_silent] = scores.scaled[recommender.source_names.index(FALLBACK)][is_silent]
     cold, guess = cold_item_weights(recommender)
     if len(cold):
         blended[:, cold] += np.asarray(blended @ guess, dtype=np.float32)

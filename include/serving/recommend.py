@@ -21,6 +21,7 @@ from include.config.domain import Domain
 from include.errors import DataError, ModelError
 from include.features.training_matrices import load_catalogue
 from include.publish.champion import find_champion
+from include.publish.consumed_pairs import consumed_relation
 from include.recommender.model import Recommender
 from include.serving.connection import open_reader, when_unlocked
 from include.serving.session import order_by_model, order_by_neighbours, session_nearness
@@ -50,7 +51,8 @@ class Answer:
 
     publication_id: the one that wrote the list; the newest for a fallback; None: nothing is published yet.
     generated_at: the as_of of that publication.
-    fallback: None for the user's own list, else the segment whose popular items stand in.
+    fallback: None for the user's own list, also where that is empty since they have had everything; else the
+    segment whose popular items stand in.
     """
 
     user_id: str
@@ -86,8 +88,9 @@ class Reader:
 
         session_items: what the user touched in this session, newest last, whether ingested yet or not. They
         re-order the list and, unless the domain's `consumed` is allow, are left out of it. A user without a
-        list gets the popular items of the segment that the user's attributes name, else everyone's, after
-        the items most alike those of the session. Raises DataError on an n out of range.
+        list gets the popular items of the segment that the user's attributes name, else everyone's, without
+        what they have had, after the items most alike those of the session. Raises DataError on an n out of
+        range.
         """
         if not 1 <= n <= MAX_ITEMS:
             raise DataError(f"n is {n}; expected 1 to {MAX_ITEMS}")
@@ -109,7 +112,7 @@ class Reader:
             " from serving.recommendations where user_id = ? order by rank",
             user_id,
         )
-        fallback = None
+        fallback, had = None, frozenset[str]()
         if rows:
             publication_id, model_version, as_of = rows[0][4:]
         else:
@@ -121,9 +124,14 @@ class Reader:
                 return Answer(user_id, None, None, None, EVERYONE, ())
             publication_id, model_version, as_of = published[0]
             fallback, rows = self._popular(user_id)
+            # Who is known may have no list because they have had everything.
+            had = self._consumed(user_id, as_of)
+            rows = [row for row in rows if row[0] not in had]
         if session:
             is_stranger = fallback is not None
-            rows = self._in_session_order(rows, session, model_version, as_of, is_stranger=is_stranger)
+            rows = self._in_session_order(rows, session, model_version, as_of, had, is_stranger=is_stranger)
+        if not rows and had:
+            fallback = None
         items = tuple(Recommended(rank, *row[:4]) for rank, row in enumerate(rows[:n], start=1))
         return Answer(user_id, publication_id, model_version, as_of, fallback, items)
 
@@ -136,6 +144,12 @@ class Reader:
                 reason = "popular" if segment == EVERYONE else f"popular with {segment}"
                 return str(segment), [(item, score, "popular", reason) for item, score in rows]
         return EVERYONE, []
+
+    def _consumed(self, user_id: str, as_of: datetime) -> frozenset[str]:
+        """What no list of the user may hold."""
+        relation = consumed_relation(self._domain, "features.user_items", as_of)
+        rows = self._rows(f"select item_id from {relation} where user_id = ?", user_id)
+        return frozenset(item for (item,) in rows)
 
     def _segment(self, user_id: str) -> str | None:
         """attribute=value of a known user, where the domain has segments."""
@@ -155,6 +169,7 @@ class Reader:
         session: list[str],
         model_version: str,
         as_of: datetime,
+        had: frozenset[str],
         *,
         is_stranger: bool,
     ) -> list[tuple[Any, ...]]:
@@ -171,16 +186,16 @@ class Reader:
             return [rows[place] for place in order]
         nearness = session_nearness(self._neighbours(session), session, half_life)
         if is_stranger:
-            return self._near_first(rows, nearness, session)
+            return self._near_first(rows, nearness, had.union(session))
         order = order_by_neighbours(nearness, items, score, strength=settings.session_strength)
         return [rows[place] for place in order]
 
     def _near_first(
-        self, rows: list[tuple[Any, ...]], nearness: dict[str, float], session: list[str]
+        self, rows: list[tuple[Any, ...]], nearness: dict[str, float], left_out: frozenset[str]
     ) -> list[tuple[Any, ...]]:
         """The session is all that is known of a stranger: what is alike comes first, then what is popular."""
         near = sorted(
-            (item for item in nearness if item not in session), key=lambda item: (-nearness[item], item)
+            (item for item in nearness if item not in left_out), key=lambda item: (-nearness[item], item)
         )
         alike = [(item, nearness[item], "similar", "like what you look at") for item in near]
         return alike + [row for row in rows if row[0] not in nearness]

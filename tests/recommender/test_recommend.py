@@ -124,6 +124,18 @@ def test_a_stranger_gets_the_popular_list(fitted, data):
     assert (lists.item_idx >= 0).all()
 
 
+def test_who_likes_nothing_gets_what_is_popular_where_popularity_has_no_weight(fitted, data):
+    """New, only a return, one rating of value 0: no weighted source speaks, and ids are no order."""
+    silent = {name: 0.0 if name in ("popular", "trending", "repeat") else 1.0 for name in fitted.weights}
+    model = replace(fitted, weights=silent, ranker=None, lifts=None)
+    nobody = data.with_events(data.events.where(np.zeros(len(data.events), bool)), data.as_of).histories
+    lists = recommend(model, nobody.block(0, 3), 10)
+    expected = popular_items(model)["all"][0].tolist()[:10]
+    assert lists.item_idx.tolist() == [expected] * 3
+    assert lists.item_idx[0].tolist() != sorted(lists.item_idx[0].tolist())
+    assert (np.diff(lists.score, axis=1) <= 0).all() and lists.score[0, 0] > lists.score[0, -1]
+
+
 def test_blocked_items_never_appear_and_boosted_ones_rise(fitted, data):
     rules = Rules(block_items=("i3",), block_categories=("even",), boost_items={"i39": 100})
     lists = recommend(fitted.with_config(replace(fitted.config, rules=rules)), data.histories)

@@ -78,6 +78,35 @@ def test_a_stranger_gets_what_is_popular(reader: Reader, lake: Lake, user_id: st
     assert answer.fallback == "all"
 
 
+def have_all(lake: Lake, user: str, but: tuple[str, ...] = ()) -> None:
+    """The user has had every book but some, and so has no list."""
+
+    def take(con: duckdb.DuckDBPyConnection) -> None:
+        con.execute("delete from serving.recommendations where user_id = ?", [user])
+        con.execute(
+            "insert into features.user_items by name select $user as user_id, item_id, 1.0 as weight,"
+            " 1 as events, $at::timestamp as first_event_at, $at::timestamp as last_event_at, $at::timestamp as as_of"
+            " from raw.items where not list_contains($but, item_id)",
+            {"user": user, "at": NEWEST, "but": list(but)},
+        )
+
+    lake.write(take, run_id="test", message="everything")
+
+
+def test_who_has_had_everything_gets_nothing_back(reader: Reader, lake: Lake) -> None:
+    have_all(lake, "u00")
+    answer = reader.recommend("u00", 5)
+    assert (answer.items, answer.fallback) == ((), None)
+    assert reader.recommend("u00", 5, ["b01"]).items == ()
+
+
+def test_a_fallback_holds_nothing_that_was_had(reader: Reader, lake: Lake) -> None:
+    have_all(lake, "u00", but=("b03", "b04"))
+    answer = reader.recommend("u00", 5)
+    assert {item.item_id for item in answer.items} <= {"b03", "b04"} and answer.fallback == "all"
+    assert {item.item_id for item in reader.recommend("u00", 9, ["b01"]).items} <= {"b03", "b04"}
+
+
 def test_a_stranger_of_a_known_segment_gets_what_is_popular_there(
     settings: Settings, domain: Domain, lake: Lake
 ) -> None:
