@@ -17,6 +17,7 @@ from include.contracts import SCHEMAS, TABLES, VIEWS, Table
 from include.errors import LakeError
 from include.lake.catalog import (
     ALIAS,
+    NO_PATH_COLUMNS,
     Catalog,
     attach_script,
     extension_statements,
@@ -171,16 +172,34 @@ class Lake:
 def adopt_files(con: duckdb.DuckDBPyConnection, table: str, files: Sequence[str]) -> None:
     """Make Parquet files the whole content of a table, without a copy: for use inside ``Lake.write``.
 
-    From the commit on the files are the lake's: it removes them when nothing needs them. Each call needs
-    files of its own, since a file that is added twice holds its rows twice.
+    From the commit on the files are the lake's: it removes them when nothing needs them. One that it owns already,
+    as of a set that is published again, is copied: removing it for the earlier snapshot would take it from this.
     """
     schema, name = table.split(".")
     con.execute(f"delete from {table}")
+    owned = _owned_files(con, files)
     for file in files:
+        if file in owned:
+            con.execute(
+                f"insert into {table} by name select * from read_parquet({quote(file)}, {NO_PATH_COLUMNS})"
+            )
+            continue
         con.execute(
             f"call ducklake_add_data_files({quote(ALIAS)}, {quote(name)}, {quote(file)},"
             f" schema => {quote(schema)})"
         )
+
+
+def _owned_files(con: duckdb.DuckDBPyConnection, files: Sequence[str]) -> set[str]:
+    """Those that the catalog knows, of whatever snapshot, or is to remove.  files: as they were adopted."""
+    meta = f"__ducklake_metadata_{ALIAS}"
+    rows = con.execute(
+        f"select path from {meta}.ducklake_data_file where path in (select unnest($files))"
+        f" union select path from {meta}.ducklake_files_scheduled_for_deletion"
+        " where path in (select unnest($files))",
+        {"files": list(files)},
+    ).fetchall()
+    return {path for (path,) in rows}
 
 
 def open_lake(

@@ -223,6 +223,31 @@ def test_adopted_parquet_replaces_the_content(settings: Settings) -> None:
         assert lake.files("features.item_stats") == [(str(folder / "two.parquet"), None)]
 
 
+def test_a_file_that_is_published_again_outlives_the_clean_up(settings: Settings) -> None:
+    """Day 1, day 2, day 1 again; then all snapshots but the newest expire and their files are removed."""
+    with open_lake(settings) as lake:
+        folder = Path(lake.catalog.data) / "features" / "adopted"
+        folder.mkdir(parents=True)
+        for name in ("one", "two"):
+            lake.con.execute(
+                "copy (from (values (1)) left join features.item_stats on false"
+                f" select item_stats.* replace ('{name}' as item_id)) to {quote(str(folder / f'{name}.parquet'))}"
+            )
+        for name in ("one", "two", "one", "one"):
+            files = [str(folder / f"{name}.parquet")]
+            lake.write(
+                lambda con, files=files: adopt_files(con, "features.item_stats", files),
+                run_id="r",
+                message="m",
+            )
+            assert lake.rows("select item_id from features.item_stats") == [(name,)]
+        lake.con.execute("call ducklake_expire_snapshots('nightjar', older_than => now() + interval 1 day)")
+        lake.con.execute("call ducklake_cleanup_old_files('nightjar', cleanup_all => true)")
+        assert not (folder / "two.parquet").exists()
+    with open_lake(settings) as lake:
+        assert lake.rows("select item_id from features.item_stats") == [("one",)]
+
+
 def test_reading_a_lake_that_is_not_there_says_so(settings: Settings) -> None:
     with pytest.raises(LakeError, match="no lake at .* run `make nightly` first"):
         open_lake(settings, read_only=True)

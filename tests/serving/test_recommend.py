@@ -85,7 +85,8 @@ def have_all(lake: Lake, user: str, but: tuple[str, ...] = ()) -> None:
         con.execute("delete from serving.recommendations where user_id = ?", [user])
         con.execute(
             "insert into features.user_items by name select $user as user_id, item_id, 1.0 as weight,"
-            " 1 as events, $at::timestamp as first_event_at, $at::timestamp as last_event_at, $at::timestamp as as_of"
+            " 1 as events, $at::timestamp as first_event_at, $at::timestamp as last_event_at,"
+            " $at::timestamp as as_of"
             " from raw.items where not list_contains($but, item_id)",
             {"user": user, "at": NEWEST, "but": list(but)},
         )
