@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from airflow.sdk import DAG
 
 # Environment variables that `make` hands on -> DAG params.
-PARAM_VARIABLES = {"AS_OF": "as_of", "DOMAIN": "domain"}
+PARAM_VARIABLES = {"AS_OF": "as_of", "DOMAIN": "domain", "TO": "to", "REASON": "reason"}
 
 
 def read_arguments(arguments: list[str], base: Mapping[str, str]) -> argparse.Namespace:

@@ -238,6 +238,11 @@ _TABLES = (
             ("rows", "BIGINT", "rows of serving.recommendations it wrote"),
             ("run_id", "VARCHAR", "DAG run"),
             ("events_snapshot", "BIGINT", "lake snapshot up to which events are contained"),
+            (
+                "snapshot",
+                "BIGINT",
+                "lake snapshot that made it live, to be read by `at (version => 42)`",
+            ),
         ),
     ),
     Table(

@@ -21,6 +21,7 @@ from include.config.domain_file import (
     Landing,
     LandingKeys,
     Limit,
+    MaintenanceConfig,
     QualityLimits,
     RefreshConfig,
     RejectRule,
@@ -72,6 +73,7 @@ class Domain:
     evaluation: EvaluationConfig
     gate: GateConfig
     refresh: RefreshConfig
+    maintenance: MaintenanceConfig
     model: dict[str, Any]
     file: Path
 
@@ -128,6 +130,7 @@ def load_domain(path: Path) -> Domain:
         evaluation=file.evaluation,
         gate=GateConfig(file.gate.max_loss, _bounds(file.limits, where)),
         refresh=_refresh(file.refresh, where),
+        maintenance=file.maintenance,
         model={key: value for key, value in model.items() if value is not None},
         file=path,
     )

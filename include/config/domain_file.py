@@ -280,6 +280,25 @@ class RefreshConfig:
     """A topic as a second way in."""
 
 
+@section
+class MaintenanceConfig:
+    """How long `maintain_lake` keeps what is no longer live."""
+
+    publications_days: NotNegative = 30.0
+    """Days that nightly publications stay readable by time travel and can be gone back to; the live one stays
+    always."""
+
+    snapshots_hours: Annotated[Number, Field(ge=12)] = 24.0
+    """Hours that every other state of the lake stays readable. Not below 12: a nightly reads the snapshot of
+    its start."""
+
+    runs_days: Annotated[Number, Field(ge=1)] = 7.0
+    """Days that a run's records and staged set stay below `runs/`, for looking at refused ones."""
+
+    reports_days: Annotated[Number, Field(ge=1)] = 90.0
+    """Days that pages of runs stay below `reports/`."""
+
+
 Limits = Annotated[dict[str, Limit], BeforeValidator(_nothing)]
 
 
@@ -336,6 +355,9 @@ class DomainFile:
 
     refresh: RefreshConfig = Field(default_factory=RefreshConfig)
     """The refresh."""
+
+    maintenance: MaintenanceConfig = Field(default_factory=MaintenanceConfig)
+    """How long things are kept."""
 
     retrieval: Any = None
     ranking: Any = None

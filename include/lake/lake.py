@@ -172,8 +172,9 @@ class Lake:
 def adopt_files(con: duckdb.DuckDBPyConnection, table: str, files: Sequence[str]) -> None:
     """Make Parquet files the whole content of a table, without a copy: for use inside ``Lake.write``.
 
-    From the commit on the files are the lake's: it removes them when nothing needs them. One that it owns already,
-    as of a set that is published again, is copied: removing it for the earlier snapshot would take it from this.
+    From the commit on the files are the lake's: it removes them when nothing needs them. One that it owns
+    already, as of a set that is published again, is copied: removing it for the earlier snapshot would take
+    it from this one.
     """
     schema, name = table.split(".")
     con.execute(f"delete from {table}")

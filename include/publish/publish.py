@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from include.contracts import SERVING_SET, TABLES
+from include.lake.catalog import ALIAS
 from include.lake.user_search import is_among, searching
 from include.publish.tables import ADDED
 
@@ -58,7 +59,9 @@ def close_publication(
     con.execute(
         "insert into serving.publications by name select ? as publication_id, ? as kind,"
         " ?::timestamp as as_of, ?::timestamp as published_at, ? as model_version, ? as users, ? as rows,"
-        " ? as run_id, ? as events_snapshot",
+        " ? as run_id, ? as events_snapshot,"
+        # Whoever writes holds the lock and raises the fence: no other commit comes in between.
+        f" (from {ALIAS}.current_snapshot()) + 1 as snapshot",
         [
             publication.publication_id,
             publication.kind,

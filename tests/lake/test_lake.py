@@ -231,7 +231,8 @@ def test_a_file_that_is_published_again_outlives_the_clean_up(settings: Settings
         for name in ("one", "two"):
             lake.con.execute(
                 "copy (from (values (1)) left join features.item_stats on false"
-                f" select item_stats.* replace ('{name}' as item_id)) to {quote(str(folder / f'{name}.parquet'))}"
+                f" select item_stats.* replace ('{name}' as item_id))"
+                f" to {quote(str(folder / f'{name}.parquet'))}"
             )
         for name in ("one", "two", "one", "one"):
             files = [str(folder / f"{name}.parquet")]

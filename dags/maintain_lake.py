@@ -1,0 +1,55 @@
+"""# Maintenance of the lake
+
+Once a day: old snapshots expire, files that nothing needs are removed, small files are merged, and runs,
+models and reports beyond their age are pruned. What is kept how long: `maintenance` in the domain file.
+
+* Safe beside readers and running DAGs: what a snapshot needed stays an hour longer, young ones never expire.
+* `dry_run` counts what would go.
+
+Runbook: docs/operations.md.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pendulum
+from airflow.sdk import Param, dag, get_current_context, task
+
+from plugins.dag_defaults import domain_param, task_defaults, this_run
+
+
+@task
+def maintain() -> str:
+    from include.lake.lake import open_lake
+    from include.operations.maintain import maintain as maintain_lake
+    from include.settings import utc_now
+
+    run = this_run()
+    is_dry_run = get_current_context()["params"]["dry_run"]
+    with open_lake(run.settings) as lake:
+        done = maintain_lake(
+            lake, run.domain.maintenance, run_id=run.run_id, now=utc_now(), is_dry_run=is_dry_run
+        )
+    return done.describe()
+
+
+@dag(
+    schedule="0 5 * * *",
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=2),
+    tags=["nightjar"],
+    doc_md=__doc__,
+    params={
+        "dry_run": Param(False, type="boolean", title="Dry run", description="Count, change nothing."),
+        "domain": domain_param(),
+    },
+    default_args=task_defaults(execution_timeout=timedelta(hours=2)),
+)
+def maintain_lake() -> None:
+    maintain()
+
+
+maintain_lake()
