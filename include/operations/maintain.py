@@ -36,8 +36,8 @@ class Maintained:
 
     def describe(self) -> str:
         return (
-            f"{len(self.snapshots)} snapshots, {self.files} files of the lake, {len(self.folders)} folders of runs"
-            f" and unadopted features, {len(self.models)} models, {len(self.reports)} reports"
+            f"{len(self.snapshots)} snapshots, {self.files} files of the lake, {len(self.folders)} folders of"
+            f" runs and unadopted features, {len(self.models)} models, {len(self.reports)} reports"
         )
 
 
