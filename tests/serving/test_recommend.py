@@ -8,13 +8,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import duckdb
 import numpy as np
 import pytest
 
 from include.config.domain import Domain
-from include.errors import DataError
+from include.errors import DataError, LakeError
 from include.lake.lake import Lake
 from include.publish import champion as champions
 from include.serving.connection import open_reader
@@ -198,6 +199,14 @@ def test_a_number_out_of_range_is_refused(reader: Reader, n: int) -> None:
         "insert into serving.popular_items values ('all', 1, 'x', 1, 'x')",
         "delete from serving.recommendations",
         "create table nightjar.raw.mine (i int)",
+        "attach 'ducklake:sqlite:{catalog}' as mine (data_path '{data}')",
+        "attach '{folder}/other.sqlite' (type sqlite)",
+        "copy (select 1) to '{file}'",
+        "select * from sqlite_scan('{catalog}', 'ducklake_snapshot')",
+        "select * from ducklake_expire_snapshots('nightjar', older_than => now())",
+        "select 1; delete from serving.recommendations",
+        "call ducklake_cleanup_old_files('nightjar', cleanup_all => true)",
+        "pragma enable_profiling",
     ],
 )
 def test_the_readers_connection_can_do_nothing_but_read(
@@ -205,8 +214,13 @@ def test_the_readers_connection_can_do_nothing_but_read(
 ) -> None:
     with open_reader(settings) as opened:
         assert opened.value("select count(*) from serving.recommendations") == 100
-        with pytest.raises(duckdb.Error):
-            opened.con.execute(statement.format(folder=tmp_path)).fetchall()
+        file = lake.files("serving.recommendations")[0][0]
+        places = {"folder": tmp_path, "catalog": lake.catalog.target, "data": lake.catalog.data, "file": file}
+        before = sorted(Path(str(tmp_path)).iterdir()), lake.snapshot()
+        with pytest.raises((duckdb.Error, LakeError)):
+            opened.con.execute(statement.format(**places)).fetchall()
+        assert (sorted(Path(str(tmp_path)).iterdir()), lake.snapshot()) == before
+        assert opened.value("select count(*) from serving.recommendations") == 100
 
 
 def test_reading_changes_nothing(reader: Reader, lake: Lake) -> None:
