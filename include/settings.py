@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from include.errors import ConfigError
 from include.installation import DUCKDB_EXTENSIONS, REPO
+from include.passwords import hide_passwords
 
 # One seed for all: the same rows give the same lists.
 SEED = 42
@@ -33,7 +34,7 @@ class Settings:
 
     home: Path
     config: Path
-    lake: str
+    lake: str = field(repr=False)  # may hold a password
     spark_master: str
     extensions: Path
 
@@ -64,6 +65,8 @@ class Settings:
 
     def make_folders(self) -> None:
         """Create the folders that the landing contract and the lake need; existing ones stay."""
+        # What people did is nobody else's: others on the machine see nothing, unless they are let in.
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (
             *(self.landing / kind for kind in ("events", "items", "users")),
             self.lake_dir,
@@ -82,7 +85,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     home = Path(env.get("NIGHTJAR_HOME") or REPO / ".nightjar").expanduser().absolute()
     lake = env.get("NIGHTJAR_LAKE") or f"sqlite:{home / 'lake' / 'catalog.sqlite'}"
     if lake.partition(":")[0] not in ("sqlite", "postgres"):
-        raise ConfigError("NIGHTJAR_LAKE", lake, "sqlite:PATH or postgres:LIBPQ-STRING")
+        shown = hide_passwords(lake)
+        raise ConfigError("NIGHTJAR_LAKE", shown, "sqlite:PATH or postgres:LIBPQ-STRING")
     return Settings(
         home=home,
         config=_config_path(env.get("NIGHTJAR_CONFIG") or "movies"),

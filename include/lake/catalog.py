@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from include.passwords import hide_passwords, passwords_in, without_passwords
 from include.settings import Settings
 
 ALIAS = "nightjar"
@@ -13,10 +13,10 @@ ALIAS = "nightjar"
 
 @dataclass(frozen=True)
 class Catalog:
-    """kind: sqlite or postgres.  target: path or libpq string.  data: folder or s3:// address."""
+    """kind: sqlite or postgres.  target: path, libpq string or URL.  data: folder or s3:// address."""
 
     kind: str
-    target: str
+    target: str = field(repr=False)  # may hold a password
     data: str
 
     @property
@@ -52,17 +52,16 @@ class Catalog:
             options.append("read_only")
         if snapshot is not None:
             options.append(f"snapshot_version {int(snapshot)}")
-        target = self.target if secrets else re.sub(r"\s*password\s*=\s*('[^']*'|\S+)", "", self.target)
+        target = self.target if secrets else without_passwords(self.target)
         return f"attach {quote(f'ducklake:{self.kind}:{target}')} as {ALIAS} ({', '.join(options)})"
 
     @property
     def password(self) -> str | None:
-        match = re.search(r"password\s*=\s*(?:'([^']*)'|(\S+))", self.target)
-        return (match[1] or match[2]) if match else None
+        return next(passwords_in(self.target), None)
 
     def hide_password(self, text: str) -> str:
         """``text`` without the catalog's password: a database repeats its address when it is not reached."""
-        return text.replace(self.password, "***") if self.password else text
+        return hide_passwords(text, self.target)
 
 
 # For each read_parquet and read_csv: DuckDB would take a folder named column=value on the path for a column,

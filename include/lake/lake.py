@@ -25,6 +25,7 @@ from include.lake.catalog import (
     quote,
 )
 from include.lake.lock import writer_lock
+from include.passwords import hide_passwords
 from include.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -214,7 +215,9 @@ def open_lake(
     """
     catalog = find_catalog(settings)
     read_only = read_only or snapshot is not None
-    is_new = catalog.kind == "sqlite" and not Path(catalog.target).exists()
+    is_new = catalog.kind == "sqlite" and not _has_content(Path(catalog.target))
+    if is_new:
+        refuse_orphaned_data(catalog)
     if read_only and is_new:
         raise LakeError(f"no lake at {catalog.target}; run `make nightly` first")
     if not read_only:
@@ -229,7 +232,7 @@ def open_lake(
     else:
         with writer_lock(settings.lake_dir / "writer.lock", "open"):
             _attach(con, catalog.attach(read_only=False, busy_ms=busy_ms), catalog)
-            _create_tables(con)
+            _create_tables(con, catalog)
         script = attach_script(settings)
         if not settings.attach_sql.exists() or settings.attach_sql.read_text() != script:
             settings.attach_sql.write_text(script)
@@ -285,7 +288,28 @@ def _attach(con: duckdb.DuckDBPyConnection, statement: str, catalog: Catalog) ->
         ) from None
 
 
-def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
+def refuse_orphaned_data(catalog: Catalog) -> None:
+    """Refuse to begin a new lake over the data of another, whose catalog was lost, or is another one.
+
+    It would take everything in again and publish empty lists. Raises LakeError with what to do.
+    """
+    if not catalog.is_local or not Path(catalog.data).is_dir():
+        return
+    # All that is written before the first commit is the fence.
+    held = next((path for path in Path(catalog.data).rglob("*.parquet") if path.parent.name != "fence"), None)
+    if held is not None:
+        raise LakeError(
+            f"{catalog.data} holds a lake's data and {hide_passwords(catalog.target)} no catalog of it: is"
+            " NIGHTJAR_LAKE another one than before? Else restore the catalog from a backup"
+            " (docs/operations.md, Repair); to begin a new lake, move that folder away"
+        )
+
+
+def _has_content(file: Path) -> bool:
+    return file.is_file() and file.stat().st_size > 0
+
+
+def _create_tables(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
     """Make what is missing: schemas, tables, and columns that a newer version added."""
     known: dict[str, set[str]] = {}
     for schema, table, column in con.execute(
@@ -300,6 +324,8 @@ def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
     views = [view for view in VIEWS.values() if view.path not in known]
     if not missing and not views:
         return
+    if not known:
+        refuse_orphaned_data(catalog)
     con.execute("begin")
     try:
         for schema in SCHEMAS:
