@@ -22,6 +22,7 @@ FOLDERS = ("landing/events", "landing/items", "landing/users", "lake", "models",
 def prepare_home(env: Mapping[str, str]) -> Path:
     """Create what env's NIGHTJAR_HOME lacks and migrate Airflow's database; returns NIGHTJAR_HOME."""
     home = Path(env["NIGHTJAR_HOME"])
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     for folder in FOLDERS:
         (home / folder).mkdir(parents=True, exist_ok=True)
     _write_login(Path(env["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"]))
