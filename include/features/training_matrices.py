@@ -22,6 +22,8 @@ from include.texts.embed import load_embeddings
 MAX_ATTRIBUTES = 8
 MIN_ATTRIBUTE_SHARE = 0.5
 # A segment must be large enough for a popularity of its own.
+# Of titles, categories and segments: what lists and reasons show. Beyond it nobody tells two apart.
+SHOWN_CHARACTERS = 200
 MAX_SEGMENTS = 20
 
 
@@ -56,8 +58,8 @@ def load_catalogue(
         f"""
         select
             item_id,
-            coalesce(title, '') as title,
-            coalesce(category, '') as category,
+            {_shown("title")} as title,
+            left(coalesce(category, ''), {SHOWN_CHARACTERS}) as category,
             {available_sql("$as_of::timestamp")} as is_available
         from ({every_item_sql(seen, at)})
         order by item_id
@@ -74,6 +76,12 @@ def load_catalogue(
         is_available=np.asarray(rows["is_available"], dtype=bool),
         attributes=_numeric_attributes(con, item_ids),
     )
+
+
+def _shown(column: str) -> str:
+    """As a reason can show it. Arrays of text take the length of the longest for every row."""
+    cut = f"left({column}, {SHOWN_CHARACTERS - 1}) || '…'"
+    return f"case when length({column}) > {SHOWN_CHARACTERS} then {cut} else coalesce({column}, '') end"
 
 
 def load_training(
@@ -173,14 +181,15 @@ def load_segments(
     path = '$."' + attribute.replace('"', "") + '"'
     if names is None:
         found = con.execute(
-            "select json_extract_string(attributes, $path) as value from raw.users"
+            f"select left(json_extract_string(attributes, $path), {SHOWN_CHARACTERS}) as value from raw.users"
             " where value is not null group by value order by count(*) desc, value limit $most",
             {"path": path, "most": MAX_SEGMENTS},
         ).fetchall()
         names = tuple(f"{attribute}={value}" for (value,) in found)
     con.register("_segment_users", _ids_table(user_ids))
     rows = con.execute(
-        "select wanted.position, json_extract_string(users.attributes, $path) as value"
+        f"select wanted.position,"
+        f" left(json_extract_string(users.attributes, $path), {SHOWN_CHARACTERS}) as value"
         " from _segment_users as wanted inner join raw.users as users on wanted.id = users.user_id"
         " where value is not null",
         {"path": path},
@@ -250,7 +259,7 @@ def _numeric_attributes(con: duckdb.DuckDBPyConnection, item_ids: np.ndarray) ->
     )
     con.unregister("_items")
     names, codes, counts = np.unique(
-        np.asarray(found["name"], dtype=str), return_inverse=True, return_counts=True
+        np.asarray(found["name"], dtype=object), return_inverse=True, return_counts=True
     )
     kept = [n for n in np.argsort(-counts, kind="stable") if counts[n] >= MIN_ATTRIBUTE_SHARE * len(item_ids)]
     columns = {}
