@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from include.config.domain import Domain, load_domain
@@ -37,7 +38,7 @@ from include.nightly.records import (
     Ranked,
 )
 from include.nightly.train_model import fit_model
-from include.publish.champion import find_champion
+from include.publish.champion import find_champion, usable_model
 from include.publish.consumed_pairs import consumed_relation
 from include.publish.staged_set import staged_relations, write_staged_set
 from include.quality.exposure import PushedItem, find_pushed_items, last_nightly
@@ -206,7 +207,10 @@ def evaluate(run: Run) -> None:
         else:
             training = read_training(run)
             meter.rows_in = len(training.events)
-            judged = evaluate_model(run, training, champion.load() if champion else None, proposals)
+            model, problem = usable_model(champion)
+            judged = evaluate_model(run, training, model, proposals)
+            if problem is not None:
+                judged = replace(judged, notes=(*judged.notes, problem))
         meter.record = judged
         meter.rows_out = len(judged.evaluations)
     for note in judged.notes:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
+from include.errors import ModelError
 from include.lake.lake import Lake
 from include.lake.user_search import row_by_row
 from include.recommender.model import Recommender
 from include.recommender.storage import load_recommender
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,15 @@ class Champion:
     def load(self) -> Recommender:
         """The model; read once a process.  Raises ModelError on a missing or altered file."""
         return _load(self.artifact, self.checksum)
+
+
+def usable_model(champion: Champion | None) -> tuple[Recommender | None, str | None]:
+    """(model, None), or (None, why it cannot be used): a nightly goes on without, and trains another."""
+    try:
+        return (champion.load() if champion else None), None
+    except ModelError as error:
+        log.warning("the champion is left out: %s", error)
+        return None, f"judged without the champion, whose model cannot be used: {error}"
 
 
 @lru_cache(maxsize=2)

@@ -26,7 +26,7 @@ from include.nightly.contest import instant_of, settings_objects
 from include.nightly.judge import champion_settings
 from include.nightly.publishing import write_stages
 from include.nightly.stages import claim_domain, find_cutoff
-from include.publish.champion import find_champion
+from include.publish.champion import find_champion, usable_model
 from include.recommender.model_config import model_config
 from include.retrieval.registry import SOURCES
 from include.retrieval.source import SourceUnavailable
@@ -171,8 +171,7 @@ def read_splits(run: Run) -> tuple[list[Split], datetime]:
 
 def _champion_settings(lake: Lake, run: Run) -> Settings | None:
     """The champion's, where it was made for the domain file as it is; a changed file starts afresh."""
-    found = find_champion(lake)
-    champion = found.load() if found else None
+    champion, _ = usable_model(find_champion(lake))
     if champion is None or champion.config != model_config(run.domain):
         return None
     return champion_settings(champion)

@@ -15,6 +15,9 @@ from include.errors import GateError
 from include.lake.lake import open_lake
 from include.nightly import stages
 from include.nightly.records import EVALUATE, INGEST
+from include.publish import champion as champions
+from include.publish.champion import find_champion
+from include.recommender.model_config import model_config
 from include.run import Run
 from include.settings import load_settings
 from tests.support.generated import land_generated
@@ -135,6 +138,28 @@ def test_the_same_recipe_again_is_not_compared_and_passes(champion: Run) -> None
     assert judged.refusals == ()
     assert judged.notes == ("the recipe is the champion's: nothing to compare by",)
     assert "champion" not in {row.subject for row in judged.evaluations}
+
+
+@pytest.mark.parametrize("harm", ["removed", "altered"])
+def test_a_lost_champion_model_is_replaced_by_the_next_nightly(champion: Run, harm: str) -> None:
+    with open_lake(champion.settings, read_only=True) as lake:
+        file = champion.settings.models / lake.value("select artifact from ops.model_versions")
+    if harm == "removed":
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:-1] + b"x")
+    champions._load.cache_clear()  # another process would read the file
+    later = replace(champion, run_id="later")
+    for stage in STAGES:
+        if stage not in ("gate_input", "audit", "report"):
+            run_stage(later, stage)
+    judged = later.recorded(EVALUATE)
+    assert judged.refusals == () and "no champion to compare with" in judged.notes
+    assert judged.notes[-1].startswith("judged without the champion, whose model cannot be used: ")
+    with open_lake(champion.settings, read_only=True) as lake:
+        live = find_champion(lake)
+        assert live is not None and live.load().config == model_config(champion.domain)
+        assert lake.rows("select run_id from serving.publications order by 1") == [("champion",), ("later",)]
 
 
 def test_a_limit_of_the_domain_file_refuses(champion: Run, tmp_path: Path) -> None:
