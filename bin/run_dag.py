@@ -146,10 +146,15 @@ def outcome(home: Path, began: datetime) -> list[str]:
                 " order by published_at",
                 [began.replace(tzinfo=None)],
             )
-        lines += [
-            f"published {name}: {rows:,} rows for {users:,} users, data up to {as_of}"
-            for name, as_of, users, rows in published
-        ]
+            kept = lake.rows(
+                "select publication_id, as_of, users, rows from archive.publications where published_at >= ?",
+                [began.replace(tzinfo=None)],
+            )
+        for what, found in (("published", published), ("kept", kept)):
+            lines += [
+                f"{what} {name}: {rows:,} rows for {users:,} users, data up to {as_of}"
+                for name, as_of, users, rows in found
+            ]
     except NightjarError:
         pass  # no lake yet: the run failed before there was one, and has said why
     page = home / "reports" / "latest.html"

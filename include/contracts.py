@@ -6,7 +6,7 @@ kept by the code that writes it and checked by the audits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -317,7 +317,8 @@ _TABLES = (
             (
                 "status",
                 "VARCHAR",
-                "champion: lists come from it; retired: a later one took its place; refused: by the gate",
+                "champion: lists come from it; retired: a later one took its place; refused: by the gate;"
+                " archived: of a past day",
             ),
             ("trained_at", "TIMESTAMP", "when it was published or refused, UTC"),
             ("as_of", "TIMESTAMP", "cutoff of its data, UTC"),
@@ -468,5 +469,10 @@ _VIEWS = (
 VIEWS: dict[str, View] = {view.path: view for view in _VIEWS}
 # Tables of schema serving that a nightly publishes together, as one set.
 SERVING_SET = ("recommendations", "candidate_lists", "similar_items", "popular_items")
-TABLES: dict[str, Table] = {table.path: table for table in _TABLES}
-SCHEMAS: tuple[str, ...] = ("raw", "features", "serving", "ops")
+_ARCHIVED = tuple(
+    replace(table, schema="archive", grain=f"backfill × {table.grain}", sort=("publication_id", *table.sort))
+    for table in _TABLES
+    if table.schema == "serving" and table.name in (*SERVING_SET, "publications")
+)
+TABLES: dict[str, Table] = {table.path: table for table in (*_TABLES, *_ARCHIVED)}
+SCHEMAS: tuple[str, ...] = ("raw", "features", "serving", "archive", "ops")

@@ -41,5 +41,5 @@ def written_anew(path: Path) -> str:
 
 def _table_of_model(model: str) -> str:
     name = model.removeprefix("stg_")
-    (path,) = (path for path, table in TABLES.items() if table.name == name)
+    (path,) = (path for path, table in TABLES.items() if table.name == name and table.schema != "archive")
     return path

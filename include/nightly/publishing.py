@@ -12,13 +12,12 @@ import duckdb
 
 from include.errors import GateError, NightjarError
 from include.evaluation.evaluation_row import EvaluationRow
-from include.evaluation.gate import check_staleness
 from include.ingest.unlisted import keep_unlisted_after
 from include.lake.insert_rows import as_json, insert_rows
 from include.lake.lake import Lake, adopt_files, open_lake
+from include.nightly.backfill import keep_backfill, stale_reasons
 from include.nightly.judge import judged_model
 from include.nightly.records import BUILD_FEATURES, EVALUATE, INGEST, PUBLISH, RANK_CANDIDATES, TRAIN, Trained
-from include.publish.champion import find_champion
 from include.publish.publish import close_publication, open_publication, replace_set
 from include.publish.staged_set import staged_relations
 from include.recommender.storage import checksum_path, load_recommender
@@ -54,10 +53,13 @@ def publish(run: Run) -> None:
 
         def work(con: duckdb.DuckDBPyConnection) -> int:
             began = run.recorded(INGEST)
-            champion = find_champion(lake)
-            if champion and (stale := check_staleness(began.as_of, champion.trained_as_of)):
-                # Judged while a newer run published.
-                raise GateError("publish refused, the live set stays: " + "; ".join(stale))
+            if stale := stale_reasons(lake, began):  # looked at again: a newer run may have published
+                if not began.is_asked_for:
+                    raise GateError("publish refused, the live set stays: " + "; ".join(stale))
+                log.info("kept beside the live set: %s", "; ".join(stale))
+                _enter_trained(con, run, trained, published_at, "archived")
+                _write_evaluations(con, run, published_at, ranked.measured)
+                return keep_backfill(con, run, began, trained, published_at)
             publication = open_publication(
                 con,
                 kind="nightly",
@@ -100,11 +102,17 @@ def _remember_set(con: duckdb.DuckDBPyConnection, set_name: str) -> None:
 def _enter_champion(con: duckdb.DuckDBPyConnection, run: Run, trained: Trained, at: datetime) -> None:
     """The new champion, and what it follows retired, in the commit that publishes its lists."""
     con.execute("update ops.model_versions set status = 'retired' where status = 'champion'")
+    _enter_trained(con, run, trained, at, "champion")
+
+
+def _enter_trained(
+    con: duckdb.DuckDBPyConnection, run: Run, trained: Trained, at: datetime, status: str
+) -> None:
     _enter_model(
         con,
         run,
         at,
-        status="champion",
+        status=status,
         model_version=trained.model_version,
         git_revision=trained.git_revision,
         parameters=as_json(trained.parameters),

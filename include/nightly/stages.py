@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 
 from include.config.domain import Domain, load_domain
 from include.errors import DataError, GateError
-from include.evaluation.gate import check_staleness
 from include.features.spark import build_features as run_spark
 from include.features.training_matrices import load_training
 from include.ingest.ingest import ingest_pending
@@ -21,6 +20,7 @@ from include.interactions.training_data import TrainingData
 from include.lake.catalog import NO_PATH_COLUMNS, quote
 from include.lake.lake import Lake, open_lake
 from include.nightly import publishing
+from include.nightly.backfill import is_backfill, stale_reasons
 from include.nightly.judge import evaluate_model
 from include.nightly.records import (
     AUDIT,
@@ -95,7 +95,8 @@ def ingest(run: Run, as_of: str | None, interval_end: datetime | None) -> None:
                 " (see raw.quarantine); the run stops here and the live set stays as it is"
             )
         meter.rows_in, meter.rows_out = report.rows_in, report.accepted
-        meter.record = Ingested(cutoff, lake.snapshot(), events)
+        is_asked_for = as_of is not None or run.domain.clock == "wall"
+        meter.record = Ingested(cutoff, lake.snapshot(), events, is_asked_for)
 
 
 def claim_domain(lake: Lake, run: Run) -> None:
@@ -194,15 +195,17 @@ def evaluate(run: Run) -> None:
     """Judge the challenger on a global time split before it is trained on everything.
 
     The newest open proposal of tune_models is judged too; one that is not better is left aside.
-    A run whose data end before the champion's is stale: refused before anything is read. Raises GateError
-    with every figure when it is refused; the figures are kept in the lake either way.
+    A run whose data end before the champion's is stale: refused before anything is read, unless it was asked
+    for that day. Raises GateError with every figure when it is refused; the figures are kept in the lake
+    either way.
     """
-    as_of = run.recorded(INGEST).as_of
+    began = run.recorded(INGEST)
     with metered(run, EVALUATE) as meter:
         with open_lake(run.settings, read_only=True) as lake:
             champion = find_champion(lake)
-            proposals = open_proposals(lake, as_of)
-        if champion and (stale := check_staleness(as_of, champion.trained_as_of)):
+            stale, is_of_the_past = stale_reasons(lake, began), is_backfill(lake, began)
+            proposals = [] if is_of_the_past else open_proposals(lake, began.as_of)
+        if stale and not is_of_the_past:
             judged = Judged(refusals=stale)
         else:
             training = read_training(run)
@@ -252,14 +255,18 @@ def audit(run: Run) -> None:
     context, ranked = gate_context(run), run.recorded(RANK_CANDIDATES)
     with metered(run, AUDIT) as meter, open_lake(run.settings) as lake:
         user_items = _features(run, "user_items")
+        views = {**staged_views(run), "consumed": consumed_relation(run.domain, user_items, context.as_of)}
+        is_of_the_past = is_backfill(lake, run.recorded(INGEST))
+        if is_of_the_past:  # whoever came later has no list then
+            views["live_users"] = "(select user_id from serving.recommendations where false)"
         report = run_output_gate(
             lake,
             context,
-            {**staged_views(run), "consumed": consumed_relation(run.domain, user_items, context.as_of)},
+            views,
             docs=run.settings.reports / "data_docs" / "output",
         )
         health = {row.figure: row.value for row in ranked.measured}
-        lists = judge_lists(context, health, _pushed_items(run, lake))
+        lists = judge_lists(context, health, None if is_of_the_past else _pushed_items(run, lake))
         lake.write(lambda con: save_results(con, [report, lists]), run_id=run.run_id, message="output gate")
         meter.rows_in = sum(ranked.rows.values())
         meter.rows_out = len(report.findings) + len(lists.findings)

@@ -146,7 +146,9 @@ def _unneeded_models(lake: Lake, kept: set[int], now: datetime) -> Iterator[Path
         for (artifact,) in lake.rows(
             "select models.artifact from ops.model_versions as models"
             " inner join serving.publications as publications using (model_version)"
-            " where publications.snapshot in (select unnest(?)) or models.status = 'champion'",
+            " where publications.snapshot in (select unnest(?)) or models.status = 'champion'"
+            " union select models.artifact from ops.model_versions as models"
+            " semi join archive.publications as publications using (model_version)",
             [sorted(kept)],
         )
     }

@@ -15,6 +15,7 @@ from include.lake.user_search import is_among, searching
 from include.publish.tables import ADDED
 
 KINDS = ("nightly", "refresh", "rollback")
+ARCHIVE = "archive"  # schema of sets that were never live
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,16 @@ def open_publication(
 
 
 def close_publication(
-    con: duckdb.DuckDBPyConnection, publication: Publication, users: int, rows: int
+    con: duckdb.DuckDBPyConnection,
+    publication: Publication,
+    users: int,
+    rows: int,
+    *,
+    schema: str = "serving",
 ) -> None:
-    """Enter the publication in serving.publications."""
+    """Enter the publication in the schema's table of publications."""
     con.execute(
-        "insert into serving.publications by name select ? as publication_id, ? as kind,"
+        f"insert into {schema}.publications by name select ? as publication_id, ? as kind,"
         " ?::timestamp as as_of, ?::timestamp as published_at, ? as model_version, ? as users, ? as rows,"
         " ? as run_id, ? as events_snapshot,"
         # Whoever writes holds the lock and raises the fence: no other commit comes in between.
@@ -83,6 +89,16 @@ def replace_set(
     for name in SERVING_SET:
         con.execute(f"delete from serving.{name}")
         _insert(con, name, relations[name], publication)
+
+
+def replace_archived(
+    con: duckdb.DuckDBPyConnection, relations: Mapping[str, str], publication: Publication
+) -> None:
+    """Keep a staged set of a past day in schema archive, in the place of one of the same name."""
+    for name in (*SERVING_SET, "publications"):
+        con.execute(f"delete from {ARCHIVE}.{name} where publication_id = ?", [publication.publication_id])
+    for name in SERVING_SET:
+        _insert(con, name, relations[name], publication, schema=ARCHIVE)
 
 
 def delete_lists(con: duckdb.DuckDBPyConnection, users: str) -> None:
@@ -121,8 +137,15 @@ def _insert_rows(con: duckdb.DuckDBPyConnection, name: str, rows: pa.Table, publ
     con.unregister("new_rows")
 
 
-def _insert(con: duckdb.DuckDBPyConnection, name: str, relation: str, publication: Publication) -> None:
-    table = TABLES[f"serving.{name}"]
+def _insert(
+    con: duckdb.DuckDBPyConnection,
+    name: str,
+    relation: str,
+    publication: Publication,
+    *,
+    schema: str = "serving",
+) -> None:
+    table = TABLES[f"{schema}.{name}"]
     added = {
         "model_version": publication.model_version,
         "publication_id": publication.publication_id,

@@ -188,16 +188,29 @@ def test_second_run_gives_the_same_lists(installation: Installation) -> None:
     ) == [(1,)]
 
 
-def test_an_earlier_as_of_is_refused_and_the_live_set_stays(installation: Installation) -> None:
+def test_a_past_day_is_kept_beside_the_live_set(installation: Installation) -> None:
     before = lists(installation)
     done = installation.run_dag("nightly_recommendations", as_of="2025-02-15T00:00:00Z")
-    assert done.returncode == 1
-    stale = "stale: its data end at 2025-02-15 00:00:00, the champion's at"
-    assert stale in done.stdout and "FAILED (refused: not tried again)" in done.stdout
-    page = unescape((installation.home / "reports" / "latest.html").read_text())
-    assert "Stage train.evaluate stopped the run" in page and stale in page and "Readers still get" in page
+    assert done.returncode == 0, done.stdout + done.stderr
     assert lists(installation) == before
     assert installation.rows("select count(*) from nightjar.serving.publications") == [(2,)]
+    kept = installation.rows("select publication_id, rows from nightjar.archive.publications")
+    assert len(kept) == 1 and kept[0][0].startswith("backfill-20250215T000000-") and kept[0][1] > 0
+    assert f"kept {kept[0][0]}: " in done.stdout
+
+
+def test_a_refused_nightly_says_why_on_its_page(installation: Installation, tmp_path: Path) -> None:
+    before = lists(installation)
+    config = tmp_path / "strict.yaml"
+    config.write_text(DOMAIN + "quality: {min_events: 1000000}\n")
+    environ = installation.environ | {"NIGHTJAR_CONFIG": str(config)}
+    strict = Installation(installation.home, environ, installation.landed)
+    done = strict.run_dag("nightly_recommendations")
+    assert done.returncode == 1 and "FAILED (refused: not tried again)" in done.stdout
+    assert lists(installation) == before
+    page = unescape((installation.home / "reports" / "latest.html").read_text())
+    assert "Stage ingest.gate_input stopped the run" in page and "there are enough events" in page
+    assert "Readers still get" in page
 
 
 def test_bad_params_and_bad_config_stop_before_anything_runs(installation: Installation) -> None:
