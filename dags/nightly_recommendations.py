@@ -8,7 +8,7 @@ ranking → audit → **publish in one commit** → dbt marts → report.
 * Rerun or clear any task at any time: each does the same work again for the same `as_of`.
 * Params: `as_of` is the cutoff (default: the newest event, or the interval's end where the domain's clock is
   `wall`), `domain` is a domain file's name (default: `NIGHTJAR_CONFIG`).
-* An `as_of` before the live model's is kept in schema `archive`: an older run never replaces a newer live set.
+* An `as_of` before the live model's is kept in schema `archive`: no older run replaces a newer live set.
 * A refused gate is not retried: look at `reports/latest.html`, which says what stopped the run, or at
   `ops.quality_results`; mend the cause, clear the task.
 
