@@ -31,7 +31,7 @@ COMPARED = {
     "serving.candidates": "*",
     "serving.similar_items": "*",
     "serving.popular_items": "*",
-    "serving.publications": "* exclude (published_at, events_snapshot)",
+    "serving.publications": "* exclude (published_at, events_snapshot, snapshot)",
     "ops.ingests": "* exclude (ingested_at)",
     "ops.watermarks": "* exclude (updated_at)",
 }

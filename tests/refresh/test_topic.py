@@ -42,7 +42,7 @@ def state(settings: Settings) -> list[list[tuple]]:
                 ("raw.events", "* exclude (batch_id)"),
                 ("features.user_items", "*"),
                 ("serving.recommendations", "*"),
-                ("serving.publications", "* exclude (events_snapshot)"),
+                ("serving.publications", "* exclude (events_snapshot, snapshot)"),
             )
         ]
 
