@@ -18,6 +18,7 @@ def test_every_test_that_the_page_names_exists() -> None:
         for name in re.findall(r"`([^`]+)`", line.split(" | ")[-1]):
             path, _, test = name.partition("::")
             if path.endswith(".py"):
-                file = known[path.rsplit("/", 1)[-1]]
+                file = REPO / path if "/" in path else known[path]
+                assert file.is_file(), path
             if test:
                 assert file is not None and f"def {test}(" in file.read_text(), name
