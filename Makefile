@@ -1,12 +1,12 @@
 # Nightjar. `make help` lists the targets; every one sets up first what it needs (bin/setup: 0.2 s once done).
 .DEFAULT_GOAL := help
-.PHONY: help setup demo airflow nightly refresh tune rollback replay maintain live sql bench bench-quality test test-quick lint contracts format clean-demo
+.PHONY: help setup demo airflow nightly refresh tune check rollback replay maintain live sql bench bench-quality test test-quick lint contracts format clean-demo
 
 RUN := .venv/bin/python -m bin.env
 PYTHON := $(RUN) python
 
 # Parameters go through the environment, never into a shell string: make nightly AS_OF=2026-01-31T00:00:00Z
-export AS_OF DOMAIN CONF PORT Q RATE SECONDS WAIT KAFKA TO REASON
+export AS_OF DOMAIN CONF CONFIG PORT Q RATE SECONDS WAIT KAFKA TO REASON
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ refresh: setup ## one refresh run in the foreground; DOMAIN=, CONF=
 
 tune: setup ## search for better settings, which the next nightly judges; AS_OF=, DOMAIN=, CONF=
 	@$(PYTHON) -m bin.run_dag tune_models
+
+check: setup ## try a domain file on what has landed, writing nothing: CONFIG=shop, or a path
+	@$(PYTHON) -m bin.check
 
 rollback: setup ## back to a kept publication: TO=00000007-nightly-20260131T000000
 	@$(PYTHON) -m bin.run_dag rollback_publication
