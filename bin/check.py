@@ -1,8 +1,8 @@
 """Try a domain file on what has landed, and write nothing: python -m bin.check [--config NAME_OR_PATH]
 
-For each kind of rows: which files there are, how many of the first ones' rows would be accepted or quarantined
-and why, ten rows as they come and as they would be taken in. Exit status: 0 every kind has a row that would be
-accepted, or no file; 1 a kind would lose all of its rows; 2 the domain file is wrong.
+For each kind of rows: which files there are, how many of the first ones' rows would be accepted or
+quarantined and why, ten rows as they come and as they would be taken in. Exit status: 0 every kind has a row
+that would be accepted, or no file; 1 a kind would lose all of its rows; 2 the domain file is wrong.
 """
 
 from __future__ import annotations
@@ -89,9 +89,8 @@ def _tell_fates(con: duckdb.DuckDBPyConnection, kind: str, files: Sequence[Prepa
     row = con.execute(f"select count(*), count(*) - count(reason) from {TABLE}").fetchone()
     assert row is not None
     rows, accepted = row
-    print(
-        f"  {rows:,} rows in: {accepted:,} accepted, {rows - accepted:,} quarantined; duplicates not looked for"
-    )
+    fates = f"{accepted:,} accepted, {rows - accepted:,} quarantined"
+    print(f"  {rows:,} rows in: {fates}; duplicates were not looked for")
     for reason, count, example in con.execute(
         f"select regexp_extract(reason, '^[^:]+'), count(*), min_by(coalesce(raw, ''), position) from {TABLE}"
         " where reason is not null group by 1 order by 2 desc"

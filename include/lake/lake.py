@@ -25,8 +25,10 @@ from include.lake.catalog import (
     quote,
 )
 from include.lake.lock import writer_lock
+from include.lake.relocate import relocate
 from include.passwords import hide_passwords
 from include.settings import Settings
+from include.whole_files import write_whole
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -220,6 +222,7 @@ def open_lake(
         refuse_orphaned_data(catalog)
     if read_only and is_new:
         raise LakeError(f"no lake at {catalog.target}; run `make nightly` first")
+    has_moved = relocate(catalog, busy_ms=busy_ms)
     if not read_only:
         settings.make_folders()
         if catalog.is_local:
@@ -233,11 +236,16 @@ def open_lake(
         with writer_lock(settings.lake_dir / "writer.lock", "open"):
             _attach(con, catalog.attach(read_only=False, busy_ms=busy_ms), catalog)
             _create_tables(con, catalog)
-        script = attach_script(settings)
-        if not settings.attach_sql.exists() or settings.attach_sql.read_text() != script:
-            settings.attach_sql.write_text(script)
+    if not read_only or has_moved:
+        _keep_attach_script(settings)
     con.execute(f"use {ALIAS}")
     return Lake(con, catalog, settings)
+
+
+def _keep_attach_script(settings: Settings) -> None:
+    script = attach_script(settings)
+    if not settings.attach_sql.exists() or settings.attach_sql.read_text() != script:
+        write_whole(settings.attach_sql, script)
 
 
 def _connect(settings: Settings, catalog: Catalog) -> duckdb.DuckDBPyConnection:
