@@ -69,6 +69,7 @@ class Domain:
     consumed: Consumed
     list_size: int
     segment_by: str | None
+    segment_words: str
     quality: QualityLimits
     evaluation: EvaluationConfig
     gate: GateConfig
@@ -126,6 +127,7 @@ def load_domain(path: Path) -> Domain:
         consumed=file.consumed,
         list_size=file.list_size,
         segment_by=file.segment_by,
+        segment_words=file.segment_words,
         quality=file.quality,
         evaluation=file.evaluation,
         gate=GateConfig(file.gate.max_loss, _bounds(file.limits, where)),

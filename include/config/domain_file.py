@@ -19,6 +19,7 @@ from include.config.section import (
     section,
     unlike,
 )
+from include.config.segments import DEFAULT_WORDS
 from include.errors import ConfigError
 
 TEXT_FIELDS = ("item_id", "title", "description", "category", "tags", "attributes")
@@ -62,6 +63,12 @@ def _template(template: str) -> str:
     return template
 
 
+def _with_value(template: str) -> str:
+    if "{value}" not in template:
+        raise unlike("a text with {value} in it, as people aged {value}")
+    return template
+
+
 def _consumed(value: object) -> object:
     if isinstance(value, Consumed):
         return value
@@ -94,6 +101,9 @@ Weight = Annotated[
     Annotated[Number, Field(ge=-1e6, le=1e6)] | None,
     BeforeValidator(_weight),
     expects("a number from -1e+06 to 1e+06, or value", **_WEIGHT),
+]
+SegmentWords = Annotated[
+    Text, AfterValidator(_with_value), expects("a text with {value} in it, as people aged {value}")
 ]
 Template = Annotated[Text, AfterValidator(_template)]
 ConsumedRule = Annotated[
@@ -340,6 +350,10 @@ class DomainFile:
 
     segment_by: Text | None = None
     """Attribute of users by which newcomers get their segment's popular items; without it, everyone's."""
+
+    segment_words: SegmentWords = DEFAULT_WORDS
+    """What a segment is called where a reason says "popular with …", by `{value}` and `{attribute}`, as
+    `people aged {value}`."""
 
     quality: QualityLimits = Field(default_factory=QualityLimits)
     """Limits of the gates."""

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from include.config.domain import Domain
+from include.config.segments import segment_name
 from include.features.confidence import confidence_of, decay_sql, event_weight_sql
 from include.features.item_availability import available_sql, every_item_sql
 from include.interactions.catalogue import Catalogue, make_catalogue
@@ -185,7 +186,7 @@ def load_segments(
             " where value is not null group by value order by count(*) desc, value limit $most",
             {"path": path, "most": MAX_SEGMENTS},
         ).fetchall()
-        names = tuple(f"{attribute}={value}" for (value,) in found)
+        names = tuple(segment_name(attribute, value) for (value,) in found)
     con.register("_segment_users", _ids_table(user_ids))
     rows = con.execute(
         f"select wanted.position,"
@@ -197,7 +198,7 @@ def load_segments(
     con.unregister("_segment_users")
     place = {name: position for position, name in enumerate(names)}
     for position, value in rows:
-        unknown[position] = place.get(f"{attribute}={value}", NO_SEGMENT)
+        unknown[position] = place.get(segment_name(attribute, value), NO_SEGMENT)
     return names, unknown
 
 

@@ -24,6 +24,7 @@ from include.config.section import (
     section,
     values,
 )
+from include.config.segments import DEFAULT_WORDS
 from include.errors import ConfigError
 from include.ranking.diversity import Diversity
 from include.ranking.rules import Rules
@@ -123,12 +124,18 @@ class ModelConfig:
     cold_neighbours: int = ColdStart().neighbours
     similar_items: int = RetrievalKeys().similar_items
     popular_items: int = RetrievalKeys().popular_items
+    segment_words: str = DEFAULT_WORDS
 
 
 def model_config(domain: Domain) -> ModelConfig:
     """The part of the domain file that the recommender reads.  Raises ConfigError."""
     read = model_config_from_mapping(domain.model, domain.file.name)
-    return replace(read, consumed=domain.consumed, list_size=domain.list_size)
+    return replace(
+        read,
+        consumed=domain.consumed,
+        list_size=domain.list_size,
+        segment_words=domain.segment_words,
+    )
 
 
 def model_config_from_mapping(mapping: Mapping[str, Any], where: str = "") -> ModelConfig:

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from include.config.segments import segment_words
 from include.interactions.catalogue import NO_ITEM
 from include.interactions.histories import NO_SEGMENT, Histories
 from include.recommender.model import Recommender
@@ -85,7 +86,9 @@ def _words(
         for source in sources
     ]
     # At NO_SEGMENT + 1, the first place, the words for a user without a segment.
-    popular = [plain[names.index(FALLBACK)], *(f"popular with {name}" for name in recommender.segment_names)]
+    words = recommender.config.segment_words
+    known = [f"popular with {segment_words(words, name)}" for name in recommender.segment_names]
+    popular = [plain[names.index(FALLBACK)], *known]
     rows, places = np.nonzero(items != NO_ITEM)
     told = evidence[rows, places]
     reasons = []
@@ -103,6 +106,6 @@ def _words(
             reasons.append(popular[segment - NO_SEGMENT])
         else:
             reasons.append(plain[position])
-    words = np.full(items.shape, "", dtype=object)
-    words[rows, places] = reasons
-    return words
+    told_words = np.full(items.shape, "", dtype=object)
+    told_words[rows, places] = reasons
+    return told_words

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from include.config.domain import Domain
+from include.config.segments import segment_name, segment_words
 from include.errors import DataError, ModelError
 from include.features.training_matrices import load_catalogue
 from include.publish.champion import find_champion
@@ -141,7 +142,8 @@ class Reader:
                 "select item_id, score from serving.popular_items where segment = ? order by rank", segment
             )
             if rows:
-                reason = "popular" if segment == EVERYONE else f"popular with {segment}"
+                words = segment_words(self._domain.segment_words, str(segment))
+                reason = "popular" if segment == EVERYONE else f"popular with {words}"
                 return str(segment), [(item, score, "popular", reason) for item, score in rows]
         return EVERYONE, []
 
@@ -161,7 +163,7 @@ class Reader:
             value = json.loads(rows[0][0])[attribute] if rows else None
         except (TypeError, ValueError, KeyError):
             return None
-        return None if value is None else f"{attribute}={value}"
+        return None if value is None else segment_name(attribute, value)
 
     def _in_session_order(
         self,

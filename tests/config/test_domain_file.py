@@ -56,6 +56,7 @@ WRONG = {
         {"sources": {"events": {"reject": [{"reason": "r"}]}}},
         "has no value; expected a text",
     ),
+    "segment_words": ({"segment_words": "the young"}, "is 'the young'; expected a text with {value} in it"),
     "limits.coverage@11": ({"limits": {"coverage@11": {}}}, "is ''; expected one of coverage@10"),
     "refresh.kafka": ({"refresh": {"kafka": {"topic": "t"}}}, "is {'topic': 't'}; expected both"),
     "tuning.search": ({"tuning": {"search": "of"}}, "is 'of'; expected one of auto, off"),

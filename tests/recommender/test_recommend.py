@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from include.config.consumed import Consumed
+from include.config.segments import DEFAULT_WORDS, segment_name, segment_words
 from include.errors import DataError, ModelError
 from include.interactions.catalogue import make_catalogue
 from include.interactions.interactions import SECONDS_PER_DAY, make_interactions
@@ -297,3 +298,10 @@ def test_a_source_is_added_by_one_line_in_the_registry(data, monkeypatch, tmp_pa
     save_recommender(model, tmp_path / "model.npz")
     again = recommend(load_recommender(tmp_path / "model.npz"), data.histories)
     np.testing.assert_array_equal(again.item_idx, lists.item_idx)
+
+
+def test_a_segment_is_called_by_the_domains_words():
+    assert segment_words("people aged {value}", segment_name("age_band", "18-24")) == "people aged 18-24"
+    assert segment_words(DEFAULT_WORDS, segment_name("plan", "a=b {value}")) == (
+        "people whose plan is a=b {value}"
+    )

@@ -124,6 +124,7 @@ def test_a_stranger_of_a_known_segment_gets_what_is_popular_there(
     seventh = lake.value("select item_id from serving.popular_items where segment = 'country=FR'")
     with Reader(settings, replace(domain, segment_by="country")) as reader:
         assert items_of(reader, "fr", 5) == [seventh]
+        assert reader.recommend("fr", 1).items[0].reason == "popular with people whose country is FR"
         assert reader.recommend("odd", 5).fallback == "all"
 
 
