@@ -24,7 +24,7 @@ from plugins.dag_defaults import domain_param, task_defaults, this_run
 @task(outlets=[EVENTS])
 def replay() -> dict[str, int]:
     from include.lake.lake import open_lake
-    from include.operations.replay import replay_kinds
+    from include.operations.replay_kinds import replay_kinds
     from include.settings import utc_now
 
     run, params = this_run(), get_current_context()["params"]

@@ -19,7 +19,7 @@ from include.config.section import (
     section,
     unlike,
 )
-from include.config.segments import DEFAULT_WORDS
+from include.config.segment_words import DEFAULT_WORDS
 from include.errors import ConfigError
 
 TEXT_FIELDS = ("item_id", "title", "description", "category", "tags", "attributes")

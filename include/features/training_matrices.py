@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from include.config.domain import Domain
-from include.config.segments import segment_name
+from include.config.segment_words import segment_name
 from include.features.confidence import confidence_of, decay_sql, event_weight_sql
 from include.features.item_availability import available_sql, every_item_sql
 from include.interactions.catalogue import Catalogue, make_catalogue

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 import duckdb
 
-from include.contracts import SCHEMAS, TABLES, VIEWS, Table
 from include.errors import LakeError
 from include.lake.catalog import (
     ALIAS,
@@ -24,9 +23,10 @@ from include.lake.catalog import (
     find_catalog,
     quote,
 )
+from include.lake.create_tables import create_tables, refuse_orphaned_data
 from include.lake.lock import writer_lock
 from include.lake.relocate import relocate
-from include.passwords import hide_passwords
+from include.lake.transactions import is_conflict, roll_back
 from include.settings import Settings
 from include.whole_files import write_whole
 
@@ -34,16 +34,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 # Conflicts are only possible on a shared Postgres catalog: another machine has another lock file.
 ATTEMPTS = 8
-# Of what ticks add to. A delete writes anew what was ever deleted of each file it meets, and a merge may
-# rewrite a file that is not full yet: both cost a file's size at most. In small row groups, sorted by user, a
-# refresh and a reader meet those of the users at hand only.
-_FILE_OPTIONS = {
-    "raw.events": {"target_file_size": "32MB"},
-    "features.user_items": {"target_file_size": "32MB"},
-    "serving.candidate_lists": {"target_file_size": "8MB", "parquet_row_group_size": "2048"},
-    "serving.recommendations": {"target_file_size": "4MB", "parquet_row_group_size": "16384"},
-}
-
 # Extension files whose signature this process has checked, as path, size and time: checking their 70 MB
 # again would take 0.3 s at each opening.
 _checked: set[tuple[str, int, int]] = set()
@@ -107,9 +97,9 @@ class Lake:
                     self.con.execute("commit")
                     return result
                 except BaseException as error:
-                    _roll_back(self.con)
-                    if not _is_conflict(error) or attempt == ATTEMPTS:
-                        if _is_conflict(error):
+                    roll_back(self.con)
+                    if not is_conflict(error) or attempt == ATTEMPTS:
+                        if is_conflict(error):
                             raise LakeError(
                                 f"another writer changed the lake during '{message}' of run {run_id},"
                                 f" {attempt} times in a row; this write was not committed: {error}"
@@ -235,7 +225,7 @@ def open_lake(
     else:
         with writer_lock(settings.lake_dir / "writer.lock", "open"):
             _attach(con, catalog.attach(read_only=False, busy_ms=busy_ms), catalog)
-            _create_tables(con, catalog)
+            create_tables(con, catalog)
     if not read_only or has_moved:
         _keep_attach_script(settings)
     con.execute(f"use {ALIAS}")
@@ -296,93 +286,5 @@ def _attach(con: duckdb.DuckDBPyConnection, statement: str, catalog: Catalog) ->
         ) from None
 
 
-def refuse_orphaned_data(catalog: Catalog) -> None:
-    """Refuse to begin a new lake over the data of another, whose catalog was lost, or is another one.
-
-    It would take everything in again and publish empty lists. Raises LakeError with what to do.
-    """
-    if not catalog.is_local or not Path(catalog.data).is_dir():
-        return
-    # All that is written before the first commit is the fence.
-    held = next((path for path in Path(catalog.data).rglob("*.parquet") if path.parent.name != "fence"), None)
-    if held is not None:
-        raise LakeError(
-            f"{catalog.data} holds a lake's data and {hide_passwords(catalog.target)} no catalog of it: is"
-            " NIGHTJAR_LAKE another one than before? Else restore the catalog from a backup"
-            " (docs/operations.md, Repair); to begin a new lake, move that folder away"
-        )
-
-
 def _has_content(file: Path) -> bool:
     return file.is_file() and file.stat().st_size > 0
-
-
-def _create_tables(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
-    """Make what is missing: schemas, tables, and columns that a newer version added."""
-    known: dict[str, set[str]] = {}
-    for schema, table, column in con.execute(
-        "select table_schema, table_name, column_name from information_schema.columns"
-        " where table_catalog = ?",
-        [ALIAS],
-    ).fetchall():
-        known.setdefault(f"{schema}.{table}", set()).add(column)
-    missing = [
-        table for table in TABLES.values() if not set(table.column_names) <= known.get(table.path, set())
-    ]
-    views = [view for view in VIEWS.values() if view.path not in known]
-    if not missing and not views:
-        return
-    if not known:
-        refuse_orphaned_data(catalog)
-    con.execute("begin")
-    try:
-        for schema in SCHEMAS:
-            con.execute(f"create schema if not exists {ALIAS}.{schema}")
-        for table in missing:
-            _create_table(con, table, known.get(table.path))
-        for view in views:
-            # Its tables go by the name that any client attaches the lake under.
-            con.execute(
-                f"create view {ALIAS}.{view.path} as {view.sql.replace(' serving.', f' {ALIAS}.serving.')}"
-            )
-            con.execute(f"comment on view {ALIAS}.{view.path} is {quote('one row per ' + view.grain)}")
-        con.execute("commit")
-    except BaseException:
-        _roll_back(con)
-        raise
-    for table in missing:
-        for option, value in _FILE_OPTIONS.get(table.path, {}).items():
-            con.execute(
-                f"call {ALIAS}.set_option({quote(option)}, {quote(value)},"
-                f" schema => {quote(table.schema)}, table_name => {quote(table.name)})"
-            )
-
-
-def _create_table(con: duckdb.DuckDBPyConnection, table: Table, known: set[str] | None) -> None:
-    path = f"{ALIAS}.{table.path}"
-    if known is not None:
-        for column in table.columns:
-            if column.name not in known:
-                con.execute(f'alter table {path} add column "{column.name}" {column.type}')
-        return
-    columns = ", ".join(f'"{column.name}" {column.type}' for column in table.columns)
-    con.execute(f"create table {path} ({columns})")
-    con.execute(f"comment on table {path} is {quote('one row per ' + table.grain)}")
-    for column in table.columns:
-        con.execute(f'comment on column {path}."{column.name}" is {quote(column.doc)}')
-    if table.path == "ops.fence":
-        con.execute(f"insert into {path} values ('writer', 0, 'setup')")
-
-
-def _roll_back(con: duckdb.DuckDBPyConnection) -> None:
-    try:
-        con.execute("rollback")
-    except duckdb.Error:
-        pass  # a commit that failed has rolled back already
-
-
-def _is_conflict(error: BaseException) -> bool:
-    text = str(error).lower()
-    return isinstance(error, duckdb.Error) and (
-        "conflict" in text or "could not serialize" in text or "database is locked" in text
-    )

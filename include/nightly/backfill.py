@@ -9,7 +9,7 @@ import duckdb
 
 from include.evaluation.gate import check_staleness
 from include.lake.lake import Lake
-from include.nightly.records import Ingested, Trained
+from include.nightly.stage_records import Ingested, Trained
 from include.publish.champion import find_champion
 from include.publish.publish import ARCHIVE, Publication, close_publication, replace_archived
 from include.publish.staged_set import staged_relations

@@ -30,7 +30,7 @@ from include.nightly.contest import (
     try_proposal,
     worse_than_popular,
 )
-from include.nightly.records import Judged
+from include.nightly.stage_records import Judged
 from include.recommender.model import Recommender
 from include.recommender.model_config import ModelConfig, model_config
 from include.recommender.storage import save_recommender

@@ -17,7 +17,15 @@ from include.lake.insert_rows import as_json, insert_rows
 from include.lake.lake import Lake, adopt_files, open_lake
 from include.nightly.backfill import keep_backfill, stale_reasons
 from include.nightly.judge import judged_model
-from include.nightly.records import BUILD_FEATURES, EVALUATE, INGEST, PUBLISH, RANK_CANDIDATES, TRAIN, Trained
+from include.nightly.stage_records import (
+    BUILD_FEATURES,
+    EVALUATE,
+    INGEST,
+    PUBLISH,
+    RANK_CANDIDATES,
+    TRAIN,
+    Trained,
+)
 from include.publish.publish import close_publication, open_publication, replace_set
 from include.publish.staged_set import staged_relations
 from include.recommender.storage import checksum_path, load_recommender

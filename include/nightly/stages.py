@@ -22,7 +22,7 @@ from include.lake.lake import Lake, open_lake
 from include.nightly import publishing
 from include.nightly.backfill import is_backfill, stale_reasons
 from include.nightly.judge import evaluate_model
-from include.nightly.records import (
+from include.nightly.stage_records import (
     AUDIT,
     BUILD_FEATURES,
     EMBED_TEXTS,

@@ -12,7 +12,7 @@ import subprocess
 from include.installation import REPO
 from include.interactions.training_data import TrainingData
 from include.nightly.judge import judged_model
-from include.nightly.records import INGEST, Trained
+from include.nightly.stage_records import INGEST, Trained
 from include.recommender.storage import checksum_path, load_recommender, save_recommender, write_checksum
 from include.run import Run
 from include.settings import SEED

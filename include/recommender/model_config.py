@@ -24,7 +24,7 @@ from include.config.section import (
     section,
     values,
 )
-from include.config.segments import DEFAULT_WORDS
+from include.config.segment_words import DEFAULT_WORDS
 from include.errors import ConfigError
 from include.ranking.diversity import Diversity
 from include.ranking.rules import Rules

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from include.config.segments import segment_words
+from include.config.segment_words import segment_words
 from include.interactions.catalogue import NO_ITEM
 from include.interactions.histories import NO_SEGMENT, Histories
 from include.recommender.model import Recommender

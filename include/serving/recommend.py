@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from include.config.domain import Domain
-from include.config.segments import segment_name, segment_words
+from include.config.segment_words import segment_name, segment_words
 from include.errors import DataError, ModelError
 from include.features.training_matrices import load_catalogue
 from include.publish.champion import find_champion

@@ -32,7 +32,7 @@ from include.retrieval.registry import SOURCES
 from include.retrieval.source import SourceUnavailable
 from include.run import Run, metered
 from include.settings import SEED, utc_now
-from include.tune_models.records import (
+from include.tune_models.tuning_records import (
     PREPARE,
     PROPOSE,
     Prepared,

@@ -13,7 +13,7 @@ from include.config.domain import load_domain
 from include.errors import GateError
 from include.lake.lake import Lake, open_lake
 from include.nightly import stages
-from include.nightly.records import EVALUATE, INGEST
+from include.nightly.stage_records import EVALUATE, INGEST
 from include.publish import champion as champions
 from include.publish.champion import find_champion
 from include.recommender.model_config import model_config

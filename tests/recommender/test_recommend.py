@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from include.config.consumed import Consumed
-from include.config.segments import DEFAULT_WORDS, segment_name, segment_words
+from include.config.segment_words import DEFAULT_WORDS, segment_name, segment_words
 from include.errors import DataError, ModelError
 from include.interactions.catalogue import make_catalogue
 from include.interactions.interactions import SECONDS_PER_DAY, make_interactions

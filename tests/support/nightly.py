@@ -22,7 +22,7 @@ from include.lake.catalog import quote
 from include.lake.lake import Lake, open_lake
 from include.nightly import publishing, stages
 from include.nightly.judge import judged_model
-from include.nightly.records import BUILD_FEATURES, EVALUATE, INGEST, Built, Judged
+from include.nightly.stage_records import BUILD_FEATURES, EVALUATE, INGEST, Built, Judged
 from include.recommender.model_config import model_config
 from include.recommender.storage import save_recommender
 from include.run import Run, metered

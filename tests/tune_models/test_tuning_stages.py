@@ -19,7 +19,7 @@ from include.lake.lake import Lake, open_lake
 from include.nightly import publishing, stages
 from include.nightly.contest import instant_of
 from include.nightly.judge import champion_settings, judged_model
-from include.nightly.records import EVALUATE, Judged
+from include.nightly.stage_records import EVALUATE, Judged
 from include.recommender.model_config import model_config
 from include.recommender.storage import load_recommender, save_recommender
 from include.reporting.report_page import render_page
@@ -28,7 +28,7 @@ from include.retrieval.popular import PopularParams
 from include.run import Run
 from include.settings import SEED, load_settings
 from include.tune_models import tuning_stages as tuning
-from include.tune_models.records import Searched
+from include.tune_models.tuning_records import Searched
 from include.tuning.compare import Combined
 from include.tuning.fit import fit_recommender
 from include.tuning.source_search import TrialRow

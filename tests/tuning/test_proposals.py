@@ -15,7 +15,7 @@ from include.evaluation.split import time_split
 from include.lake.lake import Lake, open_lake
 from include.nightly.contest import instant_of
 from include.nightly.judge import champion_settings, evaluate_model, judged_model
-from include.nightly.records import Judged
+from include.nightly.stage_records import Judged
 from include.recommender.model import Recommender
 from include.recommender.model_config import model_config
 from include.recommender.storage import load_recommender
