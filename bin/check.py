@@ -80,7 +80,7 @@ def _prepare(
         size += file.bytes
         if number and size > TRIED_BYTES:
             return
-        prepared = prepare_file(con, file, number, needed, folder)
+        prepared = prepare_file(con, file, number, needed, folder, domain.quality.max_file_mb * 1e6)
         if prepared is not None:
             yield prepared
 

@@ -207,6 +207,10 @@ class QualityLimits:
     """Most of a run's rows that may be refused. Real exports hold a quarter of unusable rows (Online Retail);
     more than half is a break."""
 
+    max_file_mb: Annotated[Number, Field(gt=0)] = 4096.0
+    """Megabytes of text that one landing file may hold, unpacked: a gzip of a megabyte can hold a gigabyte of
+    nothing. A larger one is not read."""
+
     max_unknown_items_share: Share = 1.0
     """Most of the events whose item has no row. They still train; the item's title is its id."""
 

@@ -67,7 +67,8 @@ def stage_batch(
     with work_folder(lake.settings.home / "tmp") as folder:
         needed = needed_columns(lake.con, domain.sources[kind])
         cache = hash_cache(lake.settings)
-        prepared, remaining = _prepare(lake.con, files, needed, folder, limits, cache)
+        max_bytes = domain.quality.max_file_mb * 1e6
+        prepared, remaining = _prepare(lake.con, files, needed, folder, limits, cache, max_bytes)
         cache.save()
         if not prepared:
             return None
@@ -154,13 +155,14 @@ def _prepare(
     folder: Path,
     limits: BatchLimits,
     cache: HashCache,
+    max_bytes: float,
 ) -> tuple[list[PreparedFile], list[PendingFile]]:
     prepared: list[PreparedFile] = []
     rows = size = 0
     for i, file in enumerate(files):
         if prepared and (len(prepared) >= limits.files or size + file.bytes > limits.bytes):
             return prepared, list(files[i:])
-        ready = prepare_file(con, file, len(prepared), needed, folder)
+        ready = prepare_file(con, file, len(prepared), needed, folder, max_bytes)
         if ready is None:
             continue
         if prepared and rows + ready.rows > limits.rows:

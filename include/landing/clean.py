@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import math
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -46,11 +47,11 @@ def _mark(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error("nightjar_mark", _mark)
 
 
-def clean_text(source: Path, target: Path, *, is_gzip: bool) -> CleanText:
+def clean_text(source: Path, target: Path, *, is_gzip: bool, max_bytes: float = math.inf) -> CleanText:
     """Write ``source`` to ``target`` as UTF-8 lines that end in a newline, without a byte order mark.
 
     A line that is too long is written as a stand-in. Memory: a few chunks of 1 MiB.
-    Raises DataError on a torn or wrong gzip, and on UTF-16 or UTF-32.
+    Raises DataError on a torn or wrong gzip, on UTF-16 or UTF-32, and on more than max_bytes of text.
     """
     digest = hashlib.sha256()
     size = 0
@@ -63,7 +64,7 @@ def clean_text(source: Path, target: Path, *, is_gzip: bool) -> CleanText:
                 size += len(chunk)
                 yield chunk
 
-    lines = 0
+    lines = unpacked = 0
     has_marks = False
     ends = ""  # first and last character that is no blank
     whole = _WholeLines()
@@ -75,7 +76,12 @@ def clean_text(source: Path, target: Path, *, is_gzip: bool) -> CleanText:
             has_marks = has_marks or INVALID_UTF8 in text or NUL in text
             if shown := text.strip():
                 ends = (ends or shown)[:1] + shown[-1:]
-            chunk = whole.take(text.encode("utf-8"))
+            held = text.encode("utf-8")
+            unpacked += len(held)
+            if unpacked > max_bytes:
+                most = f"{max_bytes / 1e6:,.0f} MB"
+                raise DataError(f"{source.name} holds more than {most} of text; see quality.max_file_mb")
+            chunk = whole.take(held)
             lines += chunk.count(b"\n")
             out.write(chunk)
         last = whole.end()

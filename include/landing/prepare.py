@@ -50,12 +50,18 @@ class PreparedFile:
 
 
 def prepare_file(
-    con: duckdb.DuckDBPyConnection, file: PendingFile, number: int, needed: Collection[str], folder: Path
+    con: duckdb.DuckDBPyConnection,
+    file: PendingFile,
+    number: int,
+    needed: Collection[str],
+    folder: Path,
+    max_bytes: float,
 ) -> PreparedFile | None:
     """Read a file once: hash it, clean it if it is text, find its columns.
 
     needed: columns without which the mapping cannot be applied; a file that lacks one is not read.
-    folder: where clean text goes.  None: the file changed meanwhile and waits for the next run.
+    folder: where clean text goes.  max_bytes: of text, unpacked.
+    None: the file changed meanwhile and waits for the next run.
     """
     if file.problem is not None:
         return _unread(file, number, problem_hash(file), "unreadable", file.problem)
@@ -66,7 +72,7 @@ def prepare_file(
         if file_format(file.name) == "parquet":
             prepared = _prepare_parquet(con, file, number)
         else:
-            prepared = _prepare_text(file, number, needed, folder)
+            prepared = _prepare_text(file, number, needed, folder, max_bytes)
     except (FileNotFoundError, PermissionError) as error:
         # Perhaps the producer's doing, and soon undone: it waits for the next run.
         log.warning("%s/%s was skipped: %s", file.kind, file.name, error)
@@ -105,11 +111,14 @@ def _unread(file: PendingFile, number: int, content_hash: str, status: str, prob
     )
 
 
-def _prepare_text(file: PendingFile, number: int, needed: Collection[str], folder: Path) -> PreparedFile:
+def _prepare_text(
+    file: PendingFile, number: int, needed: Collection[str], folder: Path, max_bytes: float
+) -> PreparedFile:
     form = file_format(file.name) or ""
     target = folder / f"{number:06d}.{form}"
     try:
-        text = clean_text(file.path, target, is_gzip=file.name.lower().endswith(".gz"))
+        is_gzip = file.name.lower().endswith(".gz")
+        text = clean_text(file.path, target, is_gzip=is_gzip, max_bytes=max_bytes)
         if form == "jsonl" and text.is_array:
             raise DataError(f"{file.name} is a JSON array; expected an object a line, as jq -c '.[]' writes")
         columns: tuple[tuple[str, str], ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -177,6 +178,20 @@ def test_good_rows_of_a_bad_file_wait_in_quarantine_and_can_be_replayed(
     # Mended and landed again under its own name.
     path.write_text("".join(json.dumps(row | {"event_at": "2024-05-02"}) + "\n" for row in rows))
     assert ingest().accepted == 200
+
+
+def test_a_gzip_that_unpacks_beyond_the_limit_is_refused_by_name(
+    lake: Lake, domain: Domain, settings: Settings
+) -> None:
+    row = json.dumps(event(context={"x": "0" * 1000})) + "\n"
+    (settings.landing / "events" / "bomb.jsonl.gz").write_bytes(gzip.compress((row * 5000).encode()))
+    land(settings, "good.jsonl", event())
+    small = replace(domain, quality=replace(domain.quality, max_file_mb=2.0))
+    ingest_pending(lake, small, settings, run_id="r", ingested_at=NOW)
+    assert ledger(lake)["good.jsonl"] == ("ingested", 1, 1, 0)
+    assert lake.rows("select reason from raw.quarantine") == [
+        ("unreadable: bomb.jsonl.gz holds more than 2 MB of text; see quality.max_file_mb",)
+    ]
 
 
 def test_the_watcher_rings_for_what_the_reader_reads(settings: Settings) -> None:
