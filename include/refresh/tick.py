@@ -88,19 +88,19 @@ def run_tick(lake: Lake, domain: Domain, source: BatchSource, *, run_id: str, no
         if batch.kind == "items" and find_champion(lake):
             # Kept even if the gate refuses the batch: an embedding depends on nothing but its text.
             embed_items(lake, domain, run_id=run_id, embedded_at=now, items=_staged_items(batch))
-    if not staged and not _find_waiting(lake, domain) and not _has_flipped_items(lake, domain, now):
+    if not staged and not _is_anything_unlisted(lake) and not _has_flipped_items(lake, domain, now):
         return None
 
     def work(con: duckdb.DuckDBPyConnection) -> tuple[list[BatchCounts], Relisted, Publication | None]:
         with reading_pairs(con, _staged_users(staged)) as pairs:
-            # Before the batch itself is committed: looked up in the transaction, since a nightly may have
-            # published what waited while this waited for its turn to write.
-            waiting = _find_waiting(lake, domain)
+            # In the transaction, and before the batch is committed: while this waited for its turn to write, a
+            # nightly may have published another model, and listed what waited.
+            champion = find_champion(lake)
+            waiting = find_unlisted(con, domain.refresh.batch_rows) if champion else []
             counts = [commit_batch(con, batch) for batch in staged]
             _collect(con, staged, run_id)
             if staged:
                 _check_batches(lake, domain, staged, run_id, now)
-            champion = find_champion(lake)
             if champion is None:
                 for batch in staged:
                     enter_unlisted(con, batch.kind, batch.batch_id)
@@ -181,11 +181,9 @@ def _collect(con: duckdb.DuckDBPyConnection, staged: list[StagedBatch], run_id: 
         con.execute(f"create or replace temp table {CHANGED} (item_id varchar)")
 
 
-def _find_waiting(lake: Lake, domain: Domain) -> list[Unlisted]:
-    """What others took in and no list knows yet; before the first nightly there is no list to know it."""
-    if find_champion(lake) is None:
-        return []
-    return find_unlisted(lake.con, domain.refresh.batch_rows)
+def _is_anything_unlisted(lake: Lake) -> bool:
+    """Whether others took in what no list knows yet; before the first nightly there is no list to know it."""
+    return bool(find_unlisted(lake.con, max_rows=1)) and find_champion(lake) is not None
 
 
 def _collect_waiting(con: duckdb.DuckDBPyConnection, waiting: Sequence[Unlisted]) -> None:
