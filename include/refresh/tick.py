@@ -93,7 +93,7 @@ def run_tick(lake: Lake, domain: Domain, source: BatchSource, *, run_id: str, no
 
     def work(con: duckdb.DuckDBPyConnection) -> tuple[list[BatchCounts], Relisted, Publication | None]:
         with reading_pairs(con, _staged_users(staged)) as pairs:
-            # In the transaction, and before the batch is committed: while this waited for its turn to write, a
+            # In the transaction, and before the batch is committed: while this waited for its turn, a
             # nightly may have published another model, and listed what waited.
             champion = find_champion(lake)
             waiting = find_unlisted(con, domain.refresh.batch_rows) if champion else []
