@@ -31,6 +31,7 @@ def say(*lines: str) -> None:
 def main() -> int:
     environ = {**os.environ, "NIGHTJAR_CONFIG": DOMAIN}
     settings = load_settings(environ)
+    settings.make_folders()
     load_domain(settings.config)
     say("", "1. Real data: MovieLens-100K (fetched once, about 2 MB)")
     try:

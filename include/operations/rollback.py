@@ -17,6 +17,8 @@ from include.publish.publish import Publication, close_publication, open_publica
 log = logging.getLogger(__name__)
 FEATURES = ("user_items", "user_stats", "item_stats")
 SHOWN = 5
+# Temporary table: what a table held.
+_THEN = "rows_of_then"
 
 
 @dataclass(frozen=True)
@@ -103,13 +105,20 @@ def _restore(
     renamed: str = "",
     parameters: list[object] | None = None,
 ) -> None:
-    """The table's rows as of a snapshot, in the table's order."""
+    """The table's rows as of a snapshot, in the table's order.
+
+    They are read before the live ones are deleted: a transaction sees a file that it has deleted as empty,
+    also as of an earlier snapshot that has the same file.
+    """
     order = ", ".join(f'"{column}"' for column in TABLES[table].sort) or "all"
     then = f"{table} at (version => {int(snapshot)})"
-    con.execute(f"delete from {table}")
     con.execute(
-        f"insert into {table} by name select * {renamed} from {then} order by {order}", parameters or []
+        f"create or replace temp table {_THEN} as select * {renamed} from {then} order by {order}",
+        parameters or [],
     )
+    con.execute(f"delete from {table}")
+    con.execute(f"insert into {table} by name from {_THEN}")
+    con.execute(f"drop table {_THEN}")
 
 
 def _restore_unlisted(con: duckdb.DuckDBPyConnection, snapshot: int) -> None:
@@ -118,7 +127,6 @@ def _restore_unlisted(con: duckdb.DuckDBPyConnection, snapshot: int) -> None:
         "select batch_id, source from ops.ingests except"
         f" select batch_id, source from ops.ingests at (version => {int(snapshot)})"
     ).fetchall()
-    con.execute("delete from ops.unlisted_batches")
-    con.execute(f"insert into ops.unlisted_batches from ops.unlisted_batches at (version => {int(snapshot)})")
+    _restore(con, "ops.unlisted_batches", snapshot)
     rows = [{"batch_id": batch_id, "source": source, "after": None} for batch_id, source in since]
     insert_rows(con, "ops.unlisted_batches", rows)

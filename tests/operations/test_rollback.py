@@ -64,6 +64,26 @@ def test_the_lists_of_then_are_live_and_the_next_tick_folds_in_what_came_since(
     assert tick() is None
 
 
+def test_back_from_ticks_whose_lists_lie_beside_those_of_then(
+    lake: Lake, settings: Settings, tick: Run
+) -> None:
+    """Most files of the target are still live."""
+    first, target = lists(lake), kept_publications(lake)[0].publication_id
+    pairs = lake.rows("from features.user_items order by all")
+    for number in range(2):
+        bought = listed(lake, "u00")[0]
+        land(settings, "events", f"{number}.jsonl", [purchase("u00", bought, LATER)])
+        tick()
+    second, after_one_tick = lists(lake), kept_publications(lake)[1].publication_id
+    done = rollback(lake, target, run_id="back", now=NOW)
+    assert lists(lake) == first and lake.rows("from features.user_items order by all") == pairs
+    published = "select users, rows from serving.publications where publication_id = ?"
+    assert lake.rows(published, [done.publication_id]) == [(20, 100)]
+    rollback(lake, after_one_tick, run_id="on", now=NOW)
+    assert lists(lake) != first
+    assert tick() is not None and lists(lake) == second and tick() is None
+
+
 def test_what_is_not_kept_is_named_with_what_is(lake: Lake, settings: Settings, domain: Domain) -> None:
     live = kept_publications(lake)[0].publication_id
     with pytest.raises(DataError, match=f"publication {live} is the live one already"):
