@@ -56,7 +56,7 @@ FAULTS = {
     ),
     "unique_stg_model_versions_model_version": "insert into ops.model_versions from ops.model_versions",
     "not_null_stg_model_versions_model_version": "update ops.model_versions set model_version = null",
-    "accepted_values_stg_model_versions_status__champion__retired__refused": (
+    "accepted_values_stg_model_versions_status__champion__retired__refused__archived": (
         "update ops.model_versions set status = 'other'"
     ),
     "unique_int_items_named_item_id": ("intermediate.int_items_named", "'i1' as item_id"),
