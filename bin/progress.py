@@ -8,16 +8,11 @@ from typing import Any, TextIO
 
 from pluggy import HookimplMarker
 
-from include.errors import ConfigError, DataError, GateError, ModelError
+from include.errors import REFUSALS
 
 hookimpl = HookimplMarker("airflow")
 # A gate names each check that failed; a stack of Java errors is cut in its middle.
 ERROR_LENGTH = 2000
-
-
-def is_refusal(error: Any) -> bool:
-    """What the data, the settings or a model are refused for is as wrong at the next try: there is none."""
-    return isinstance(error, ConfigError | DataError | GateError | ModelError)
 
 
 class Progress:
@@ -59,7 +54,9 @@ class Progress:
     def on_task_instance_failed(self, previous_state: Any, task_instance: Any, error: Any) -> None:
         self.errors[_label(task_instance)] = describe_error(error)
         tries = f"attempt {task_instance.try_number} of {(task_instance.max_tries or 0) + 1}"
-        self._ended(task_instance, f"FAILED ({'refused: not tried again' if is_refusal(error) else tries})")
+        self._ended(
+            task_instance, f"FAILED ({'refused: not tried again' if isinstance(error, REFUSALS) else tries})"
+        )
 
     def _ended(self, task_instance: Any, outcome: str) -> None:
         task = _label(task_instance)

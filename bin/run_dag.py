@@ -141,20 +141,16 @@ def outcome(home: Path, began: datetime) -> list[str]:
     lines = []
     try:
         with open_lake(load_settings(), read_only=True) as lake:
-            published = lake.rows(
-                "select publication_id, as_of, users, rows from serving.publications where published_at >= ?"
-                " order by published_at",
-                [began.replace(tzinfo=None)],
-            )
-            kept = lake.rows(
-                "select publication_id, as_of, users, rows from archive.publications where published_at >= ?",
-                [began.replace(tzinfo=None)],
-            )
-        for what, found in (("published", published), ("kept", kept)):
-            lines += [
-                f"{what} {name}: {rows:,} rows for {users:,} users, data up to {as_of}"
-                for name, as_of, users, rows in found
-            ]
+            for what, schema in (("published", "serving"), ("kept", "archive")):
+                found = lake.rows(
+                    f"select publication_id, as_of, users, rows from {schema}.publications"
+                    " where published_at >= ? order by published_at",
+                    [began.replace(tzinfo=None)],
+                )
+                lines += [
+                    f"{what} {name}: {rows:,} rows for {users:,} users, data up to {as_of}"
+                    for name, as_of, users, rows in found
+                ]
     except NightjarError:
         pass  # no lake yet: the run failed before there was one, and has said why
     page = home / "reports" / "latest.html"

@@ -34,11 +34,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing")
     is_check = parser.parse_args(arguments).check
-    differing = {
-        path: text
-        for path, text in written().items()
-        if not path.exists() or path.read_text(encoding="utf-8") != text
-    }
+    differing = {path: text for path, text in written().items() if held(path) != text}
     for path, text in differing.items():
         if is_check:
             print(f"{path.relative_to(REPO)} differs from the code: run `make contracts`")

@@ -11,12 +11,9 @@ Runbook: docs/operations.md.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from airflow.sdk import dag, get_current_context, task
 
-import pendulum
-from airflow.sdk import Param, dag, get_current_context, task
-
-from plugins.dag_defaults import domain_param, task_defaults, this_run
+from plugins.dag_defaults import dag_defaults, domain_param, dry_run_param, this_run
 
 
 @task
@@ -36,17 +33,11 @@ def maintain() -> str:
 
 @dag(
     schedule="0 5 * * *",
-    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
-    catchup=False,
-    max_active_runs=1,
-    dagrun_timeout=timedelta(hours=2),
-    tags=["nightjar"],
-    doc_md=__doc__,
     params={
-        "dry_run": Param(False, type="boolean", title="Dry run", description="Count, change nothing."),
+        "dry_run": dry_run_param(),
         "domain": domain_param(),
     },
-    default_args=task_defaults(execution_timeout=timedelta(hours=2)),
+    **dag_defaults(__doc__, run_hours=2, task_hours=2),
 )
 def maintain_lake() -> None:
     maintain()

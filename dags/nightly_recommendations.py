@@ -17,13 +17,10 @@ Runbook: docs/operations.md.
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-import pendulum
 from airflow.sdk import TaskGroup, dag, get_current_context, task
 
 from include.assets import EVENTS, FEATURES, MARTS, RECOMMENDATIONS
-from plugins.dag_defaults import cutoff_param, domain_param, report_failure, task_defaults, this_run
+from plugins.dag_defaults import cutoff_param, dag_defaults, domain_param, report_failure, this_run
 from plugins.lake_dbt import LakeDbtBuildOperator
 
 STAGING = ["path:models/staging", "path:models/intermediate"]
@@ -103,17 +100,11 @@ def report() -> None:
 
 @dag(
     schedule="0 2 * * *",
-    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
-    catchup=False,
-    max_active_runs=1,
-    dagrun_timeout=timedelta(hours=6),
-    tags=["nightjar"],
-    doc_md=__doc__,
     params={
         "as_of": cutoff_param(),
         "domain": domain_param(),
     },
-    default_args=task_defaults(timedelta(hours=2), on_failure=report_failure),
+    **dag_defaults(__doc__, run_hours=6, task_hours=2, on_failure=report_failure),
 )
 def nightly_recommendations() -> None:
     with TaskGroup("ingest") as ingesting:

@@ -15,9 +15,6 @@ How it works, and what happens in each failure: docs/refresh.md.
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-import pendulum
 from airflow.sdk import (
     Asset,
     AssetOrTimeSchedule,
@@ -31,7 +28,7 @@ from airflow.sdk import (
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.assets import EVENTS, RECOMMENDATIONS
-from plugins.dag_defaults import domain_param, task_defaults
+from plugins.dag_defaults import dag_defaults, domain_param
 from plugins.landing_watch import LandingTrigger, TopicTrigger
 
 LANDING = Asset(
@@ -73,17 +70,11 @@ def tick() -> dict[str, int]:
     schedule=AssetOrTimeSchedule(
         timetable=CronTriggerTimetable("* * * * *", timezone="UTC"), assets=[LANDING]
     ),
-    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
-    catchup=False,
-    max_active_runs=1,
-    dagrun_timeout=timedelta(hours=1),
-    tags=["nightjar"],
-    doc_md=__doc__,
     params={
         "domain": domain_param(),
         "linger_seconds": Param(20, type="number", minimum=0, maximum=600, title="Wait for more (s)"),
     },
-    default_args=task_defaults(execution_timeout=timedelta(minutes=30)),
+    **dag_defaults(__doc__, run_hours=1, task_hours=0.5),
 )
 def refresh_recommendations() -> None:
     tick()

@@ -12,13 +12,10 @@ Runbook: docs/operations.md.
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-import pendulum
 from airflow.sdk import Param, dag, get_current_context, task
 
 from include.assets import EVENTS
-from plugins.dag_defaults import domain_param, task_defaults, this_run
+from plugins.dag_defaults import dag_defaults, domain_param, dry_run_param, this_run
 
 
 @task(outlets=[EVENTS])
@@ -42,12 +39,6 @@ def replay() -> dict[str, int]:
 
 @dag(
     schedule=None,
-    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
-    catchup=False,
-    max_active_runs=1,
-    dagrun_timeout=timedelta(hours=2),
-    tags=["nightjar"],
-    doc_md=__doc__,
     params={
         "kind": Param(
             None,
@@ -63,10 +54,10 @@ def replay() -> dict[str, int]:
             title="Reason",
             description="Only rows whose reason begins with it, as unknown_event_type. Empty: all.",
         ),
-        "dry_run": Param(False, type="boolean", title="Dry run", description="Count, change nothing."),
+        "dry_run": dry_run_param(),
         "domain": domain_param(),
     },
-    default_args=task_defaults(execution_timeout=timedelta(hours=2)),
+    **dag_defaults(__doc__, run_hours=2, task_hours=2),
 )
 def replay_quarantine() -> None:
     replay()

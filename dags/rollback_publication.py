@@ -11,13 +11,10 @@ Runbook: docs/operations.md.
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-import pendulum
 from airflow.sdk import Param, dag, get_current_context, task
 
 from include.assets import FEATURES, RECOMMENDATIONS
-from plugins.dag_defaults import domain_param, task_defaults, this_run
+from plugins.dag_defaults import dag_defaults, domain_param, this_run
 
 
 @task(outlets=[FEATURES, RECOMMENDATIONS])
@@ -34,12 +31,6 @@ def rollback() -> str:
 
 @dag(
     schedule=None,
-    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
-    catchup=False,
-    max_active_runs=1,
-    dagrun_timeout=timedelta(hours=1),
-    tags=["nightjar"],
-    doc_md=__doc__,
     params={
         "to": Param(
             type="string",
@@ -49,7 +40,7 @@ def rollback() -> str:
         ),
         "domain": domain_param(),
     },
-    default_args=task_defaults(execution_timeout=timedelta(hours=1)),
+    **dag_defaults(__doc__, run_hours=1, task_hours=1),
 )
 def rollback_publication() -> None:
     rollback()

@@ -16,13 +16,10 @@ How it works: docs/models.md.
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-import pendulum
 from airflow.sdk import dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from plugins.dag_defaults import cutoff_param, domain_param, task_defaults, this_run
+from plugins.dag_defaults import cutoff_param, dag_defaults, domain_param, this_run
 
 
 @task
@@ -54,17 +51,11 @@ def propose() -> None:
 
 @dag(
     schedule="0 4 * * 0",
-    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
-    catchup=False,
-    max_active_runs=1,
-    dagrun_timeout=timedelta(hours=12),
-    tags=["nightjar"],
-    doc_md=__doc__,
     params={
         "as_of": cutoff_param(),
         "domain": domain_param(),
     },
-    default_args=task_defaults(execution_timeout=timedelta(hours=4)),
+    **dag_defaults(__doc__, run_hours=12, task_hours=4),
 )
 def tune_models() -> None:
     search.expand(source=prepare()) >> propose()

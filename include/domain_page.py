@@ -41,7 +41,7 @@ def domain_schema() -> dict[str, Any]:
 
 
 def written_schema() -> str:
-    """What editors read: their own words only, and a section may be empty."""
+    """The schema as editors read it, without what is only for our own page."""
     schema = _plain(domain_schema())
     return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
 

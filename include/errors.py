@@ -45,3 +45,7 @@ class OvertakenError(LakeError):
 
 class ModelError(NightjarError):
     """A model artifact is missing, corrupt, or does not match the ids it is used with."""
+
+
+# What the data, the settings or a model are refused for is as wrong at the next try: there is none.
+REFUSALS = (ConfigError, DataError, GateError, ModelError)

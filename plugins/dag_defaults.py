@@ -7,26 +7,43 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import pendulum
 from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule, get_current_context
+
+from include.errors import REFUSALS
 
 if TYPE_CHECKING:
     from include.run import Run
 
 log = logging.getLogger(__name__)
-# What is wrong with data, settings or models is as wrong a minute later; the rest may be a passing fault.
-REFUSALS = tuple(f"include.errors.{name}" for name in ("ConfigError", "DataError", "GateError", "ModelError"))
+_REFUSED = [f"{error.__module__}.{error.__name__}" for error in REFUSALS]
 
 
-def task_defaults(
-    execution_timeout: timedelta, on_failure: Callable[[Any], None] | None = None
-) -> dict[str, object]:
-    """default_args: two more tries of what may pass, none of a refusal; then on_failure."""
+def dag_defaults(
+    doc: str | None,
+    *,
+    run_hours: float,
+    task_hours: float,
+    on_failure: Callable[[Any], None] | None = None,
+) -> dict[str, Any]:
+    """What every DAG has: one run at a time, none for the past by itself, each task with an end.
+
+    A task gets two more tries of what may pass, none of a refusal; then on_failure is called.
+    """
     return {
-        "on_failure_callback": on_failure,
-        "retries": 2,
-        "retry_delay": timedelta(seconds=10),
-        "execution_timeout": execution_timeout,
-        "retry_policy": ExceptionRetryPolicy([RetryRule(list(REFUSALS), RetryAction.FAIL, reason="refused")]),
+        "start_date": pendulum.datetime(2026, 1, 1, tz="UTC"),
+        "catchup": False,
+        "max_active_runs": 1,
+        "dagrun_timeout": timedelta(hours=run_hours),
+        "tags": ["nightjar"],
+        "doc_md": doc,
+        "default_args": {
+            "on_failure_callback": on_failure,
+            "retries": 2,
+            "retry_delay": timedelta(seconds=10),
+            "execution_timeout": timedelta(hours=task_hours),
+            "retry_policy": ExceptionRetryPolicy([RetryRule(_REFUSED, RetryAction.FAIL, reason="refused")]),
+        },
     }
 
 
@@ -38,6 +55,10 @@ def domain_param() -> Param:
         title="Domain file",
         description="Name of a file in include/domains, as movies. Empty: NIGHTJAR_CONFIG.",
     )
+
+
+def dry_run_param() -> Param:
+    return Param(False, type="boolean", title="Dry run", description="Count, change nothing.")
 
 
 # Airflow checks no format, so a pattern does: yesterday and 2026-13-45 are refused at the door.

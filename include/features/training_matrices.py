@@ -22,9 +22,9 @@ from include.texts.embed import load_embeddings
 # Numeric attributes that most items carry (price, year); more only cost the ranker memory.
 MAX_ATTRIBUTES = 8
 MIN_ATTRIBUTE_SHARE = 0.5
-# A segment must be large enough for a popularity of its own.
 # Of titles, categories and segments: what lists and reasons show. Beyond it nobody tells two apart.
 SHOWN_CHARACTERS = 200
+# A segment must be large enough for a popularity of its own.
 MAX_SEGMENTS = 20
 
 

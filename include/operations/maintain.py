@@ -116,8 +116,9 @@ def _call(lake: Lake, run_id: str, call: str) -> int:
 
 def _old_runs(lake: Lake, keep: MaintenanceConfig, now: datetime) -> Iterator[Path]:
     runs = lake.settings.runs
-    yield from _older(runs, "*", now - timedelta(days=keep.runs_days))
-    yield from _older(runs / "spark", "*", now - timedelta(days=keep.runs_days))
+    than = now - timedelta(days=keep.runs_days)
+    yield from (folder for folder in _older(runs, "*", than) if folder.name != "spark")
+    yield from _older(runs / "spark", "*", than)
 
 
 def _unadopted(lake: Lake, now: datetime) -> Iterator[Path]:
@@ -159,8 +160,5 @@ def _unneeded_models(lake: Lake, kept: set[int], now: datetime) -> Iterator[Path
 
 def _older(folder: Path, pattern: str, than: datetime) -> Iterator[Path]:
     for path in sorted(folder.glob(pattern)) if folder.is_dir() else ():
-        if (
-            path.name != "spark"
-            and datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None) < than
-        ):
+        if datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None) < than:
             yield path

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from include.config.domain import KINDS, Domain
+from include.config.domain import Domain
+from include.ingest.ingest import KINDS
 from include.ingest.replay import replay_quarantine
 from include.lake.lake import Lake
 
@@ -28,8 +29,7 @@ def replay_kinds(
     event of a new item then finds it.
     """
     found = {}
-    for name in (kind,) if kind else ("items", "users", "events"):
-        assert name in KINDS
+    for name in (kind,) if kind else KINDS:
         waiting = lake.value(
             "select count(*) from raw.quarantine where raw is not null and starts_with(source, ? || '/')"
             " and (?::varchar is null or starts_with(reason, ?))",

@@ -14,7 +14,6 @@ from include.lake.catalog import ALIAS
 from include.lake.user_search import is_among, searching
 from include.publish.tables import ADDED
 
-KINDS = ("nightly", "refresh", "rollback")
 ARCHIVE = "archive"  # schema of sets that were never live
 
 

@@ -26,9 +26,9 @@ from include.threads import cores, in_threads
 BLOCK_BYTES = 64 * 1024**2
 # Few rows stay in the processor's caches from one step to the next.
 BLOCK_ROWS = 128
-# Smallest block given to a thread: fewer rows are done before a thread has started.
 # Normalised scores that differ by less are alike but for rounding.
 FLAT = 1e-6
+# Smallest block given to a thread: fewer rows are done before a thread has started.
 MIN_ROWS = 32
 HIDDEN = np.float32(-np.inf)
 

@@ -20,12 +20,23 @@ def render_failed_page(lake: Lake | None, run_id: str, stage: str, error: str, f
         stage=stage,
         error=error,
         failed_at=failed_at,
+        made=lake and _made(lake, run_id),
         live=lake and _live(lake, failed_at),
         ingested=ingested_table(lake, run_id) if lake else nothing,
         refused=_refused(lake, run_id) if lake else nothing,
         checks=checks_of(lake, run_id) if lake else {"all": 0},
         costs=costs_of_stages(lake, run_id) if lake else nothing,
     )
+
+
+def _made(lake: Lake, run_id: str) -> str | None:
+    """What the run had published before it failed, as in its marts or its report."""
+    rows = lake.rows(
+        "select publication_id from serving.publications where run_id = ?"
+        " union all select publication_id from archive.publications where run_id = ?",
+        [run_id, run_id],
+    )
+    return str(rows[0][0]) if rows else None
 
 
 def _live(lake: Lake, now: datetime) -> dict[str, object] | None:

@@ -69,3 +69,15 @@ def test_a_first_night_without_events_says_that_nothing_is_live(first: Run) -> N
         stages.ingest(first, None, None)
     publishing.report_failure(first, "ingest.ingest", str(error.value))
     assert "Nothing is live yet" in latest(first) and "raw.events is empty" in latest(first)
+
+
+def test_a_night_that_fails_after_its_publish_does_not_say_that_nothing_was_published(first: Run) -> None:
+    for kind, rows in tasteful_rows().items():
+        land(first.settings, kind, f"{kind}.jsonl", rows)
+    publish_nightly(first.settings, first.domain, "first")
+    publishing.report_failure(first, "marts.build", "a dbt test failed")
+    with open_lake(first.settings, read_only=True) as lake:
+        live = lake.value("select publication_id from serving.publications")
+    page = latest(first)
+    assert f"{live} had been made before" in page and f"Readers get {live}" in page
+    assert "Nothing was published" not in page
