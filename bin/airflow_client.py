@@ -97,6 +97,16 @@ class AirflowClient:
         answer = self.request_patiently("GET", f"{_run_path(dag_id, run_id)}/taskInstances?limit=1000")
         return list(answer["task_instances"])
 
+    def returned(self, dag_id: str, run_id: str, task: Mapping[str, Any]) -> Any:
+        """What the task gave back; None where that is nothing."""
+        path = f"{_run_path(dag_id, run_id)}/taskInstances/{quote(task['task_id'])}/xcomEntries/return_value"
+        try:
+            return self.request("GET", f"{path}?map_index={task['map_index']}")["value"]
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != 404:
+                raise
+            return None
+
     def last_error(self, dag_id: str, run_id: str, task: Mapping[str, Any]) -> str:
         """Type and message of the exception that ended the task's latest try, from its log; else empty."""
         task_id = quote(task["task_id"])

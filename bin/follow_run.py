@@ -50,5 +50,7 @@ def _report(
         return
     progress.task_seconds += task["duration"] or 0.0
     progress.say(f"{label} {state} in {task['duration'] or 0.0:.1f} s")
+    if state == "success":
+        progress.returned(label, airflow.returned(dag_id, run_id, task))
     if state == "failed":
         progress.errors[label] = airflow.last_error(dag_id, run_id, task) or "see its log in the UI"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from typing import Any, TextIO
@@ -63,6 +64,11 @@ class Progress:
         seconds = time.monotonic() - self._started_at.pop(task, time.monotonic())
         self.task_seconds += seconds
         self.say(f"{task} {outcome} in {seconds:.1f} s")
+
+    def returned(self, task: str, value: object) -> None:
+        """What a task gave back: how many rows, files, lists it was about."""
+        if value is not None:
+            self.say(f"{task}: {json.dumps(value) if isinstance(value, dict | list) else value}")
 
     def finish(self, states: Mapping[str, str]) -> None:
         """states: task label -> final state; speaks of those the listener was not told about."""

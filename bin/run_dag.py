@@ -120,6 +120,9 @@ def run_here(dag: DAG, conf: Mapping[str, Any], progress: Progress, airflow_home
     with foreground_run(airflow_home, dag.dag_id, f"manual__{now.isoformat()}"):
         run = dag.test(run_after=now, logical_date=now, run_conf=dict(conf))
         tasks = run.get_task_instances()
+        for task in tasks:
+            value = task.xcom_pull(task_ids=task.task_id, map_indexes=task.map_index)
+            progress.returned(task_label(task.task_id, task.map_index), value)
         progress.finish({task_label(task.task_id, task.map_index): str(task.state) for task in tasks})
         return str(run.state.value)
 

@@ -49,9 +49,10 @@ def test_success_is_zero_with_a_line_a_task_and_the_noise_in_the_log(tmp_path: P
     assert done.returncode == 0, done.stdout
     assert marker.read_text() == "42"  # went from task to task by XCom
     lines = [line.split("s  ", 1)[1] for line in done.stdout.splitlines()]
-    assert [line.split(" in ")[0] for line in lines[1:-1]] == [
+    assert [line.split(" in ")[0] for line in lines[1:-2]] == [
         f"{task} {what}" for task in ("produce", "consume", "close") for what in ("started", "finished")
     ]
+    assert lines[-2] == "produce: 42"  # what a task gives back is for the eyes of whoever ran it
     assert done.stderr == ""
     log = Path(lines[-1].rsplit("log: ", 1)[1])
     assert "noise that belongs in the log" in log.read_text()
