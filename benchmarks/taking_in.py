@@ -41,6 +41,7 @@ def land_events(folder: Path, events: int, days: int, *, has_ids: bool) -> None:
     step = max(1, days * 86_400_000_000 // events)
     own_id = ", number::varchar as event_id" if has_ids else ""
     with duckdb.connect() as con:
+        con.execute("set enable_progress_bar = false")
         for file in range(FILES):
             con.execute(
                 f"copy (select 'u' || hash(number) % {USERS} as user_id, 'i' || hash(number + 1) % {ITEMS}"
