@@ -41,8 +41,12 @@ class Popular:
         PopularParams(half_life_days=90),
         PopularParams(half_life_days=None),
         PopularParams(half_life_days=7),
+        PopularParams(half_life_days=365),
     )
-    wide_grid: ClassVar[tuple[PopularParams, ...]] = ()
+    wide_grid: ClassVar[tuple[PopularParams, ...]] = (
+        PopularParams(half_life_days=1),
+        PopularParams(half_life_days=180),
+    )
 
     scores: np.ndarray
     params: PopularParams

@@ -11,6 +11,7 @@ from include.retrieval.repeat import Repeat
 from include.retrieval.source import Source
 from include.retrieval.text import Text
 from include.retrieval.trending import Trending
+from include.retrieval.user_to_user import UserToUser
 
 _ALL: tuple[type[Source], ...] = (
     Als,
@@ -18,6 +19,7 @@ _ALL: tuple[type[Source], ...] = (
     Ease,
     WeightedEase,
     ItemToItem,
+    UserToUser,
     Covisitation,
     Text,
     Repeat,

@@ -104,7 +104,7 @@ def test_no_interactions_is_said_not_crashed(name, world):
         source_type.fit(nothing, source_type.params_type(), 7)
 
 
-@pytest.mark.parametrize("name", ["als", "ease", "item_to_item", "covisitation", "text"])
+@pytest.mark.parametrize("name", ["als", "ease", "item_to_item", "user_to_user", "covisitation", "text"])
 def test_taste_is_learned(name, world):
     """An even user's open even items score above the odd ones on average."""
     source_type = SOURCES[name]
