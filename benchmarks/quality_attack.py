@@ -22,16 +22,17 @@ from include.interactions.training_data import TrainingData, make_training_data 
 from include.ranking.diversity import Diversity  # noqa: E402
 from include.recommender.build_lists import recommend  # noqa: E402
 from include.recommender.model_config import ModelConfig, Tuning  # noqa: E402
+from include.retrieval.registry import SOURCES  # noqa: E402
 from include.tuning.fit import fit_recommender  # noqa: E402
 
 FAKE_SHARE, FILLERS, SEED = 0.01, 20, 1
 TARGET_RANKS = (20, 50, 100, 200, 300)
 
 
-def attacked(training: TrainingData, target: int) -> TrainingData:
-    """The same data with ceil(1 %) more users who all push the target."""
+def attacked(training: TrainingData, target: int, value: float | None) -> TrainingData:
+    """The same data with ceil(1 %) more users who all push the target, or with one of that value."""
     rng = np.random.default_rng(SEED)
-    n_fakes = int(np.ceil(FAKE_SHARE * training.n_users))
+    n_fakes = 1 if value else int(np.ceil(FAKE_SHARE * training.n_users))
     events = training.events
     popularity = np.bincount(events.item_idx, minlength=training.n_items).astype(float)
     popularity[target] = 0
@@ -47,16 +48,23 @@ def attacked(training: TrainingData, target: int) -> TrainingData:
         np.append(events.user_idx, users),
         np.append(events.item_idx, np.concatenate(items)),
         np.append(events.event_at, times),
-        np.append(events.weight, np.full(len(users), events.weight.max())),
+        np.append(events.weight, np.full(len(users), value or events.weight.max())),
     )
     ids = np.append(training.user_ids, [f"fake-{number}" for number in range(n_fakes)])
     half_life = training.half_life_days
     return make_training_data(ids, training.catalogue, joined, as_of=training.as_of, half_life_days=half_life)
 
 
-def exposure(training: TrainingData, n_real: int, reach: float, newcomers: str) -> np.ndarray:
-    """int (n_items,): real users whose top 10 shows the item, with the untuned blend."""
-    config = ModelConfig(newcomers=newcomers, tuning=Tuning(enabled=False), diversity=Diversity(reach=reach))
+def exposure(
+    training: TrainingData, n_real: int, reach: float, newcomers: str, sources: tuple[str, ...]
+) -> np.ndarray:
+    """int (n_items,): real users whose top 10 shows the item, with the untuned blend of `sources`."""
+    config = ModelConfig(
+        newcomers=newcomers,
+        tuning=Tuning(enabled=False),
+        diversity=Diversity(reach=reach),
+        sources=sources,
+    )
     model = fit_recommender(training, config, SEED)
     items = recommend(model, training.histories.block(0, n_real), 10).item_idx
     return np.bincount(items[items >= 0], minlength=training.n_items)
@@ -70,8 +78,10 @@ def main() -> None:
     parser.add_argument("--items", type=Path, required=True)
     parser.add_argument("--reach", type=float, default=0.0, help="diversity.reach of the attacked model")
     parser.add_argument("--newcomers", choices=("thin", "all"), default="thin", help="retrieval.newcomers")
+    parser.add_argument("--value", type=float, help="one fake account with events of this value instead")
+    parser.add_argument("--sources", nargs="*", default=tuple(SOURCES), help="default: all")
     arguments = parser.parse_args()
-    how = (arguments.reach, arguments.newcomers)
+    how = (arguments.reach, arguments.newcomers, tuple(arguments.sources))
     logging.basicConfig(level=logging.WARNING)
     training = read_training(arguments.events, arguments.items, 180.0)
     before = exposure(training, training.n_users, *how)
@@ -79,7 +89,7 @@ def main() -> None:
     print("| target's rank by exposure | shown before | shown after | times |\n|---|---|---|---|")
     for rank in TARGET_RANKS:
         target = int(shown[rank])
-        after = exposure(attacked(training, target), training.n_users, *how)[target]
+        after = exposure(attacked(training, target, arguments.value), training.n_users, *how)[target]
         print(f"| {rank} | {before[target]} | {after} | {after / max(before[target], 1):.2f} |", flush=True)
 
 

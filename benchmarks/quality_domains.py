@@ -33,7 +33,7 @@ from include.recommender.model_config import ModelConfig
 from include.tuning.choose_reach import with_reach
 from include.tuning.fit import fit_recommender
 
-BEST_SINGLE_OF = ("als", "ease", "item_to_item", "popular")
+BEST_SINGLE_OF = ("als", "ease", "item_to_item", "user_to_user", "popular")
 REACHES = (0.0, 0.2, 0.4, 0.6, 1.0)
 SEED = 1
 

@@ -220,12 +220,16 @@ class QualityLimits:
     min_users_share: Share = 0.9
     """Fewest users of the live set who must be in the next one."""
 
-    pushed_items: Literal["warn", "block"] = "warn"
-    """What an item does whose exposure new accounts push beyond `max_exposure_growth`. A launch that only
-    newcomers know of looks like an attack: a person decides."""
+    pushed_items: Literal["auto", "warn", "block"] = "auto"
+    """What an item does whose exposure new accounts push beyond `max_exposure_growth`: warn names it, block
+    stops the publish, auto names it and stops beyond `block_exposure_growth`. A launch that only newcomers
+    know of looks like an attack: a person decides."""
 
     max_exposure_growth: Annotated[Number, Field(ge=1)] = 2.0
-    """Times that new accounts may raise an item's share of top tens (attacks.md)."""
+    """Times that new accounts may raise an item's share of top tens before it is named."""
+
+    block_exposure_growth: Annotated[Number, Field(ge=1)] = 10.0
+    """Times beyond which such an item stops the publish, unless `pushed_items` is warn."""
 
 
 @section

@@ -12,6 +12,7 @@ from include.errors import DataError
 from include.interactions.catalogue import Catalogue
 from include.interactions.histories import Histories, histories_from_events
 from include.interactions.interactions import Interactions
+from include.interactions.loud_pairs import weight_bound
 from include.interactions.newcomers import pairs_outside_bursts
 
 
@@ -45,13 +46,26 @@ class TrainingData:
         return len(self.catalogue)
 
     @cached_property
+    def without_loud_pairs(self) -> TrainingData:
+        """No pair weighs more than few people reach; found once for all sources and trials."""
+        bound = weight_bound(self.histories)
+        weights = self.histories.weights
+        if not (weights.data > bound).any():
+            return self
+        bounded = sp.csr_matrix(
+            (np.minimum(weights.data, np.float32(bound)), weights.indices, weights.indptr), weights.shape
+        )
+        return replace(self, histories=replace(self.histories, weights=bounded))
+
+    @cached_property
     def without_burst_pairs(self) -> TrainingData:
         """Without what accounts of the last days may not teach; found once for all sources and trials."""
         return _without_bursts(self)
 
     def learned_from(self, newcomers: str) -> TrainingData:
         """What sources and item statistics are made of.  newcomers: the domain file's `thin` or `all`."""
-        return self if newcomers == "all" else self.without_burst_pairs
+        bounded = self.without_loud_pairs
+        return bounded if newcomers == "all" else bounded.without_burst_pairs
 
     def with_events(self, events: Interactions, as_of: float) -> TrainingData:
         """The same users and items, knowing only `events`, seen from `as_of`: the train side of a split."""

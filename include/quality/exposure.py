@@ -34,6 +34,11 @@ class PushedItem:
     supporters: int
     newcomers: int
 
+    @property
+    def growth(self) -> float:
+        """Times as many people; an item that nobody was shown before counts as one that one person was."""
+        return self.shown_now / max(self.shown_before, 1)
+
     def describe(self) -> str:
         return (
             f"{self.item_id} shown to {self.shown_now} instead of {self.shown_before},"

@@ -41,9 +41,16 @@ def _bounded(name: str, lowest: float | None, highest: float | None, value: floa
     return Finding(check, rule.holds(value), show(value))
 
 
+def _blocks(domain: Domain, pushed: Sequence[PushedItem]) -> bool:
+    quality = domain.quality
+    if quality.pushed_items == "auto":
+        return any(item.growth > quality.block_exposure_growth for item in pushed)
+    return quality.pushed_items == "block"
+
+
 def _nobody_pushed(domain: Domain, pushed: Sequence[PushedItem] | None) -> Finding:
     growth = domain.quality.max_exposure_growth
-    severity = "critical" if domain.quality.pushed_items == "block" else "warning"
+    severity = "critical" if _blocks(domain, pushed or ()) else "warning"
     says = f"no item's top-{K} exposure grows more than {growth:g} times by new accounts"
     check = Check(FIGURES, says, NoRows(""), severity)
     if pushed is None:

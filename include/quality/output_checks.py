@@ -13,7 +13,12 @@ from include.contracts import SERVING_SET, TABLES
 from include.features.item_availability import available_sql
 from include.quality.check_kinds import FIGURES, Check, Figure, NoRows, NotNull, RowCount, Unique
 from include.quality.input_checks import instant
+from include.ranking.first_places import K
 
+# This many people with one list, or with a list in the order of ids, are no chance.
+MANY = 20
+# Sources that say the same of everyone: a domain may have no other.
+IMPERSONAL = "'popular', 'trending'"
 # What a refresh brings; `users`: user_id of everyone who must have a list, `items`: item_id, available_from,
 # available_to, `consumed`: user_id, item_id that must not be listed (empty where the domain allows it).
 TOUCHED_RELATIONS = ("recommendations", "candidate_lists", "items", "consumed", "users")
@@ -163,11 +168,43 @@ def _set_checks(domain: Domain) -> tuple[Check, ...]:
                 at_least=domain.quality.min_users_share,
             ),
         ),
+        # Both are what a model looks like that says nothing of anybody; few people may be alike by chance.
+        Check(FIGURES, "lists differ from person to person", _alike_lists()),
+        Check(FIGURES, "lists are not in the order of ids", _lists_by_id(domain)),
         Check(
             FIGURES,
             "the set is of one publication",
             Figure("publications", f"select count(distinct publication_id) from ({ids})", at_most=1),
         ),
+    )
+
+
+def _alike_lists() -> Figure:
+    """People who all share one list that is not made of what everybody gets."""
+    return Figure(
+        "alike_lists",
+        'with tops as (select user_id, list(item_id order by "rank") as items'
+        f' from gate_recommendations where "rank" <= {K}'
+        f" group by user_id having bool_or(source not in ({IMPERSONAL}))),"
+        " shared as (select count(*) as people from tops group by items)"
+        f" select case when count(*) = 1 and max(people) >= {MANY} then max(people) else 0 end"
+        " from shared",
+        at_most=0,
+    )
+
+
+def _lists_by_id(domain: Domain) -> Figure:
+    """Lists with one score throughout, in the order of ids, though popularity tells items apart."""
+    return Figure(
+        "lists_by_id",
+        "with flat as (select user_id from gate_recommendations group by user_id"
+        f" having count(*) >= {min(K, domain.list_size)} and min(score) = max(score)"
+        ' and list(item_id order by "rank") = list(item_id order by item_id)),'
+        " popular as (select coalesce(min(score) = max(score), true) as is_flat"
+        " from gate_popular_items where segment = 'all')"
+        f" select case when count(*) >= {MANY} and not (select is_flat from popular)"
+        " then count(*) else 0 end from flat",
+        at_most=0,
     )
 
 

@@ -21,11 +21,14 @@ SIMILARITY_BYTES = 32 * 1024**2
 
 @values
 class UserToUserParams:
-    neighbours: AtLeastOne = 500
+    neighbours: AtLeastOne = 1000
     """People who speak for a person: the most similar ones."""
 
-    half_life_days: HalfLife = 180.0
+    half_life_days: HalfLife = 20.0
     """After so many days a taking counts half, in the person's own history and in the neighbours'."""
+
+    sharpness: NotNegative = 1.0
+    """Power of the cosine: 2 lets the nearest speak louder than the many."""
 
     power: NotNegative = 0.0
     """Weights count to this power: 0 treats every pair alike, 1 keeps the confidence as it is."""
@@ -37,7 +40,7 @@ class UserToUserParams:
 
 @dataclass(frozen=True)
 class UserToUser:
-    """people: CSR float32 (n_people, n_items), rows of Euclidean length 1; nobody is named."""
+    """people: CSR float32 (n_people, n_items), decayed histories; no row says whose it is."""
 
     name: ClassVar[str] = "user_to_user"
     params_type: ClassVar[type] = UserToUserParams
@@ -49,13 +52,15 @@ class UserToUser:
     knows_new_items: ClassVar[bool] = False
     is_cubic: ClassVar[bool] = False
     grid: ClassVar[tuple[UserToUserParams, ...]] = (
-        UserToUserParams(neighbours=200, half_life_days=60),
-        UserToUserParams(neighbours=500),
-        UserToUserParams(neighbours=200, half_life_days=None),
+        UserToUserParams(),
+        UserToUserParams(half_life_days=20, sharpness=2),
+        UserToUserParams(neighbours=200, half_life_days=60, sharpness=2),
     )
     wide_grid: ClassVar[tuple[UserToUserParams, ...]] = (
-        UserToUserParams(neighbours=1000, half_life_days=365),
-        UserToUserParams(neighbours=1000, half_life_days=60),
+        UserToUserParams(half_life_days=60),
+        UserToUserParams(half_life_days=180),
+        UserToUserParams(neighbours=200, half_life_days=365),
+        UserToUserParams(neighbours=200, half_life_days=None),
         UserToUserParams(neighbours=200, half_life_days=60, power=1),
     )
 
@@ -70,26 +75,29 @@ class UserToUser:
         if len(candidates) > params.max_people:
             drawn = np.random.default_rng(seed).choice(candidates, params.max_people, replace=False)
             candidates = np.sort(drawn)
-        return cls(_unit_rows(histories.rows(candidates), params), params)
+        people = histories.rows(candidates).matrix(params.power, params.half_life_days)
+        return cls(people, params)
 
     def score(self, histories: Histories) -> np.ndarray:
-        """Σ over the nearest people of cosine x what they hold.
+        """Σ over the nearest people of cosine^sharpness x what they hold.
 
         Whoever is among the people is a neighbour of their own, at cosine 1; that lifts nothing but what
         they hold already.
         """
-        history = _unit_rows(histories, self.params)
+        history = _unit_rows(histories.matrix(self.params.power, self.params.half_life_days))
         scores = np.zeros(history.shape, dtype=np.float32)
         step = max(1, SIMILARITY_BYTES // (4 * self.people.shape[0]))
         for start in range(0, histories.n_users, step):
             block = slice(start, start + step)
             similarity = (history[block] @ self._by_item).toarray()
-            scores[block] = (_nearest(similarity, self.params.neighbours) @ self.people).toarray()
+            nearest = _nearest(similarity, self.params.neighbours)
+            nearest.data **= np.float32(self.params.sharpness)
+            scores[block] = (nearest @ self.people).toarray()
         return scores
 
     @cached_property
     def _by_item(self) -> sp.csr_matrix:
-        return sp.csr_matrix(self.people.T)
+        return sp.csr_matrix(_unit_rows(self.people).T)
 
     def contributions(self, histories: Histories, rows: np.ndarray, items: np.ndarray) -> None:
         return None
@@ -102,9 +110,8 @@ class UserToUser:
         return cls(unpack_csr(arrays), params)
 
 
-def _unit_rows(histories: Histories, params: UserToUserParams) -> sp.csr_matrix:
-    """The decayed histories, each divided by its Euclidean length."""
-    matrix = histories.matrix(params.power, params.half_life_days)
+def _unit_rows(matrix: sp.csr_matrix) -> sp.csr_matrix:
+    """Each row divided by its Euclidean length."""
     lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1), dtype=np.float64).ravel())
     scale = np.repeat(1 / np.where(lengths > 0, lengths, 1), np.diff(matrix.indptr))
     data = (matrix.data * scale).astype(np.float32)

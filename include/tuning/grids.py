@@ -21,6 +21,7 @@ STEPS: dict[str, tuple[float, ...]] = {
     "alpha": (0.5, 2.0),
     "half_life_days": (0.5, 2.0),
     "shrinkage": (0.3, 3.0),
+    "sharpness": (0.5, 2.0),
     "last_items": (0.5, 2.0),
     "window_days": (0.5, 2.0),
 }

@@ -33,7 +33,7 @@ def refused(tmp_path: Path, changes: dict) -> ConfigError:
 WRONG = {
     "quality.min_event": (
         {"quality": {"min_event": 5}},
-        "is 5; expected no such key (known: max_exposure_growth, ",
+        "is 5; expected no such key (known: block_exposure_growth, ",
     ),
     "quality.min_list_share": ({"quality": {"min_list_share": 1.5}}, "is 1.5; expected a number from 0 to 1"),
     "list_size": ({"list_size": "many"}, "is 'many'; expected a whole number from 1 to 1000"),

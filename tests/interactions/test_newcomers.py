@@ -78,11 +78,20 @@ def exposure(training: TrainingData, newcomers: str = "thin") -> np.ndarray:
 
 @pytest.mark.parametrize("target", [8, 27])
 def test_one_per_cent_fake_users_at_most_double_an_items_exposure(market, target):
-    """Three accounts of today, each with the target and ten popular items: they would more than double it."""
     users, items, ages = market
     before = exposure(data(users, items, ages, 300, 150))[target]
+    assert 0 < exposure(under_attack(market, target))[target] <= 2 * before
+
+
+def test_where_all_newcomers_are_heard_it_more_than_doubles(market):
+    users, items, ages = market
+    before = exposure(data(users, items, ages, 300, 150), "all")[8]
+    assert exposure(under_attack(market, 8), "all")[8] > 2 * before
+
+
+def under_attack(market, target: int) -> TrainingData:
+    """With three accounts of today, each with the target and ten popular items."""
+    users, items, ages = market
     fakes = [(300 + n, item, 0.1) for n in range(3) for item in [*range(n, n + 10), target]]
     more_users, more_items, more_ages = zip(*fakes, strict=True)
-    attacked = data([*users, *more_users], [*items, *more_items], [*ages, *more_ages], 303, 150)
-    assert 0 < exposure(attacked)[target] <= 2 * before
-    assert exposure(attacked, "all")[target] > 2 * before
+    return data([*users, *more_users], [*items, *more_items], [*ages, *more_ages], 303, 150)

@@ -234,6 +234,15 @@ OUTPUT_FAULTS = {
         "delete from serving.popular_items where segment = 'all' and \"rank\" = 3"
     ),
     "live users keep a list": "insert into live_users values ('u9')",
+    "lists differ from person to person": (
+        "insert into serving.recommendations select lists.* replace ('like u1 ' || n as user_id)"
+        " from serving.recommendations as lists, range(20) r (n) where user_id = 'u1'"
+    ),
+    "lists are not in the order of ids": (
+        "insert into serving.recommendations select lists.* replace"
+        " ('stranger ' || n as user_id, 'i' || (\"rank\" + 1 + n % 2) as item_id, 0.0 as score)"
+        " from serving.recommendations as lists, range(20) r (n) where user_id = 'u1'"
+    ),
     "the set is of one publication": "update serving.candidate_lists set publication_id = 'p0'",
 }
 

@@ -121,6 +121,16 @@ def test_a_warning_by_default_and_a_refusal_where_the_domain_says(domain: Domain
     assert judge_lists(GateContext(blocking, "r", AFTER, AFTER), {}, None).findings[0].is_success
 
 
+def test_far_beyond_the_limit_it_stops_the_publish_unless_the_domain_says_warn(domain: Domain) -> None:
+    attacked = [PushedItem("pushed", 11, 876, supporters=10, newcomers=10)]
+    with pytest.raises(GateError, match="shown to 876 instead of 11"):
+        judge_lists(GateContext(domain, "r", AFTER, AFTER), {}, attacked).raise_for_failures()
+    warning = replace(domain, quality=replace(domain.quality, pushed_items="warn"))
+    judge_lists(GateContext(warning, "r", AFTER, AFTER), {}, attacked).raise_for_failures()
+    ten_times = [PushedItem("pushed", 3, 30, supporters=10, newcomers=10)]
+    judge_lists(GateContext(domain, "r", AFTER, AFTER), {}, ten_times).raise_for_failures()
+
+
 def test_limits_of_the_published_set(domain: Domain) -> None:
     bounds = {
         "published_coverage@10": (0.5, None),

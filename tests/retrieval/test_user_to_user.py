@@ -34,8 +34,10 @@ def test_scores_are_cosine_times_what_neighbours_hold():
     training = people([(0, 0, 0), (0, 1, 0), (1, 1, 0), (1, 2, 0), (2, 3, 0)], 3, 4)
     source = UserToUser.fit(training, UserToUserParams(half_life_days=None), 1)
     scores = source.score(one_person([0], [0], 4))
-    # Cosine to 0 is 1/sqrt(2), and that row holds 1/sqrt(2) of items 0 and 1.
-    np.testing.assert_allclose(scores, [[0.5, 0.5, 0, 0]], atol=1e-6)
+    # Cosine to 0 is 1/sqrt(2), who holds items 0 and 1.
+    np.testing.assert_allclose(scores, [[0.5**0.5, 0.5**0.5, 0, 0]], atol=1e-6)
+    sharp = UserToUser.fit(training, UserToUserParams(half_life_days=None, sharpness=2), 1)
+    np.testing.assert_allclose(sharp.score(one_person([0], [0], 4)), [[0.5, 0.5, 0, 0]], atol=1e-6)
 
 
 def test_age_decays_on_both_sides():
@@ -44,7 +46,9 @@ def test_age_decays_on_both_sides():
     params = UserToUserParams(half_life_days=10)
     scores = UserToUser.fit(training, params, 1).score(one_person([0], [10], 3))[0]
     row = np.hypot(0.5, 1)  # both rows hold 0.5 and 1
-    np.testing.assert_allclose(scores, [(0.5 / row) ** 2 + (1 / row) ** 2, 0.5 / row**2, 0.5 / row**2])
+    cosines = 0.5 / row, 1 / row
+    expected = [0.5 * cosines[0] + 1 * cosines[1], 1 * cosines[0], 0.5 * cosines[1]]
+    np.testing.assert_allclose(scores, expected, rtol=1e-6)
 
 
 def test_only_the_nearest_speak():
