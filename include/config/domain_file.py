@@ -207,6 +207,10 @@ class QualityLimits:
     """Most of a run's rows that may be refused. Real exports hold a quarter of unusable rows (Online Retail);
     more than half is a break."""
 
+    min_day_share: Share = 0.1
+    """Least events of the newest day, of the median of the same weekday in the four weeks before; judged
+    once these have a hundred events each. A feed that broke brings a trickle; a holiday seldom so little."""
+
     max_file_mb: Annotated[Number, Field(gt=0)] = 4096.0
     """Megabytes of text that one landing file may hold, unpacked: a gzip of a megabyte can hold a gigabyte of
     nothing. A larger one is not read."""

@@ -36,7 +36,7 @@ def run_input_gate(lake: Lake, context: GateContext, *, docs: Path | None = None
         "users": "raw.users",
         "ingests": f"ops.ingests where run_id = {quote(context.run_id)}",
     }
-    return _run_suite(lake, context, "input", input_checks(context.domain), relations, INPUT_RELATIONS, docs)
+    return _run_suite(lake, context, "input", input_checks(context), relations, INPUT_RELATIONS, docs)
 
 
 def run_feature_gate(lake: Lake, context: GateContext, views: Mapping[str, str]) -> GateReport:
@@ -71,7 +71,7 @@ def run_batch_input_gate(lake: Lake, context: GateContext, views: Mapping[str, s
     views: events, items, users and ingests, each with the contract's columns; see ``run_output_gate``.
     None may read the lake: what a query needs of it is not looked for.
     """
-    checks = input_checks(context.domain, whole=False)
+    checks = input_checks(context, whole=False)
     with gate_views(lake.con, views, INPUT_RELATIONS, checks):
         findings = evaluate_checks(lake.con, checks)
         return GateReport("input", context, findings)

@@ -11,18 +11,21 @@ from datetime import datetime
 from include.config.domain import Domain
 from include.landing.staging import FEWEST_JUDGED_ROWS
 from include.quality.check_kinds import FIGURES, Among, Check, Figure, NoRows, NotNull, RowCount, Unique
+from include.quality.gate_report import GateContext
 
 # Relations that an input gate looks at; the batch of a refresh may bring some of them.
 INPUT_RELATIONS = ("events", "items", "users", "ingests")
-
+# Of a file that could not be read, where no file of the run could.
+BYTES_A_ROW = 100
 
 _EVENT_COLUMNS = ("event_id", "user_id", "item_id", "event_type", "event_at", "batch_id", "ingested_at")
 
 
-def input_checks(domain: Domain, *, whole: bool = True) -> tuple[Check, ...]:
+def input_checks(context: GateContext, *, whole: bool = True) -> tuple[Check, ...]:
     """whole: the relations are all of the lake's rows, so that its least sizes apply; else one batch."""
+    domain = context.domain
     return (
-        *(_size_checks(domain) if whole else ()),
+        *((*_size_checks(domain), _usual_day(context)) if whole else ()),
         *_event_checks(domain),
         *_item_checks(),
         *_user_checks(),
@@ -54,6 +57,32 @@ def _size_checks(domain: Domain) -> tuple[Check, ...]:
                 " on events.item_id = items.item_id",
                 at_most=limits.max_unknown_items_share,
             ),
+        ),
+    )
+
+
+def _usual_day(context: GateContext) -> Check:
+    """The newest day's events against the median of the same weekday in the four weeks before.
+
+    Each day is counted as far as it was known so long after it, so that a feed that lands late is measured
+    against itself, and a history that was loaded at once against nothing. Days of a hundred events or fewer
+    say little: then nothing is judged.
+    """
+    as_of, checked_at = instant(context.as_of), instant(context.checked_at)
+    return Check(
+        FIGURES,
+        "the newest day has its usual share of events",
+        Figure(
+            "day_share",
+            f"with events as (select date_diff('second', event_at, {as_of}) // 86400 as age, ingested_at"
+            f" from gate_events where event_at > {as_of} - interval 29 days and event_at <= {as_of}),"
+            " days as (select weeks.n, count(events.age) as events from range(5) as weeks (n)"
+            " left join events on events.age = 7 * weeks.n"
+            f" and events.ingested_at <= {checked_at} - to_days((7 * weeks.n)::int)"
+            " group by weeks.n)"
+            f" select case when min(events) filter (where n > 0) <= {FEWEST_JUDGED_ROWS} then 1"
+            " else max(events) filter (where n = 0) / median(events) filter (where n > 0) end from days",
+            at_least=context.domain.quality.min_day_share,
         ),
     )
 
@@ -144,10 +173,17 @@ def _few_quarantined(domain: Domain) -> Check:
         Figure(
             "quarantined_share",
             # Of events alone: a file read as events, items and users counts a row thrice.
-            f"select case when sum(rows_in) < {FEWEST_JUDGED_ROWS} then 0"
+            "with files as (select * from gate_ingests where source not in ('items', 'users')),"
+            # The ledger counts a file that could not be read as one row: here it counts by its size.
+            " read as (select coalesce(sum(bytes) / nullif(sum(rows_in), 0), 0) as bytes_a_row"
+            " from files where status = 'ingested'),"
+            f" sizes as (select if(bytes_a_row > 0, bytes_a_row, {BYTES_A_ROW}) as bytes_a_row from read),"
+            " counted as (select accepted, deduplicated, if(status = 'unreadable',"
+            " greatest(1, coalesce(bytes, 0) // bytes_a_row), quarantined) as quarantined"
+            " from files cross join sizes)"
+            f" select case when sum(accepted + quarantined + deduplicated) < {FEWEST_JUDGED_ROWS} then 0"
             " else coalesce(sum(quarantined) / nullif(sum(accepted + quarantined + deduplicated), 0), 0)"
-            " end"
-            " from gate_ingests where source not in ('items', 'users')",
+            " end from counted",
             at_most=domain.quality.max_quarantined_share,
         ),
     )

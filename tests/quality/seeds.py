@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
 
 from include.config.domain import Domain, load_domain
 from include.contracts import TABLES
+from include.quality.gate_report import GateContext
 
 AS_OF = datetime(2026, 3, 1)
 
@@ -126,6 +127,12 @@ INPUT_FAULTS = {
     "users: user_id is not blank": "update raw.users set user_id = '' where user_id = 'u1'",
     "users: user_id is there once": "insert into raw.users select * from raw.users",
     "ingests: rows in = accepted + quarantined + deduplicated": "update ops.ingests set rows_in = 101",
+    "the newest day has its usual share of events": (
+        "insert into raw.events by name select 'w' || weeks.n || '-' || r.n as event_id, 'u1' as user_id,"
+        " 'i1' as item_id, 'view' as event_type, 'b1' as batch_id, timestamp '2026-02-28 23:00'"
+        " - to_days((7 * weeks.n)::int) as event_at, event_at + interval 30 minutes as ingested_at"
+        " from range(5) weeks (n), range(101) r (n) where weeks.n > 0 or r.n < 10"
+    ),
     "few enough rows were quarantined": "update ops.ingests set quarantined = 60, rows_in = 110",
     "ingests: every file could be read": "update ops.ingests set status = 'unreadable'",
 }
@@ -251,6 +258,10 @@ def seeded_domain(folder: Path) -> Domain:
     path = folder / "seeds.yaml"
     path.write_text(DOMAIN)
     return load_domain(path)
+
+
+def context(domain: Domain) -> GateContext:
+    return GateContext(domain, "r1", AS_OF, AS_OF + timedelta(hours=1))
 
 
 def seeded_connection() -> duckdb.DuckDBPyConnection:
