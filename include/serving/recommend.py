@@ -10,7 +10,7 @@ import json
 import logging
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import TracebackType
 from typing import Any
@@ -20,13 +20,15 @@ import numpy as np
 from include.config.domain import Domain
 from include.config.segment_words import segment_name, segment_words
 from include.errors import DataError, ModelError
-from include.features.training_matrices import load_catalogue
+from include.features.training_matrices import load_catalogue, load_histories
 from include.publish.champion import find_champion
 from include.publish.consumed_pairs import consumed_relation
 from include.recommender.model import Recommender
+from include.serving.ask import SOURCE, Asked, Encode, find_fitting, next_turn, read_clauses, titles_of
 from include.serving.connection import open_reader, when_unlocked
 from include.serving.session import order_by_model, order_by_neighbours, session_nearness
 from include.settings import Settings
+from include.texts.text_model import phrase_encoder
 
 log = logging.getLogger(__name__)
 MAX_ITEMS = 1000
@@ -54,6 +56,7 @@ class Answer:
     generated_at: the as_of of that publication.
     fallback: None for the user's own list, also where that is empty since they have had everything; else the
     segment whose popular items stand in.
+    asked: where words were asked: hand it back as `previous` with what is asked next.
     """
 
     user_id: str
@@ -62,16 +65,21 @@ class Answer:
     generated_at: datetime | None
     fallback: str | None
     items: tuple[Recommended, ...]
+    asked: Asked | None = None
 
 
 class Reader:
     """Answers from one read-only connection; threads may share it and take turns."""
 
-    def __init__(self, settings: Settings, domain: Domain) -> None:
+    def __init__(self, settings: Settings, domain: Domain, encode: Encode | None = None) -> None:
+        """encode: texts -> vectors of length 1; else the domain's text model, loaded at the first ask."""
         self._domain = domain
+        self._encode = encode or phrase_encoder(domain.text_model)
         self._lake = open_reader(settings)
         self._lock = threading.Lock()
         self._model: tuple[str, Recommender | None] | None = None
+        self._unusable = ""
+        self._titles: dict[str, int] = {}
 
     def __enter__(self) -> Reader:
         return self
@@ -84,25 +92,44 @@ class Reader:
     def close(self) -> None:
         self._lake.close()
 
-    def recommend(self, user_id: str, n: int = 10, session_items: Sequence[str] = ()) -> Answer:
+    def recommend(
+        self,
+        user_id: str,
+        n: int = 10,
+        session_items: Sequence[str] = (),
+        *,
+        ask: str | None = None,
+        previous: Asked | None = None,
+    ) -> Answer:
         """The best n items for a user; fewer where the list holds no more.
 
         session_items: what the user touched in this session, newest last, whether ingested yet or not. They
         re-order the list and, unless the domain's `consumed` is allow, are left out of it. A user without a
         list gets the popular items of the segment that the user's attributes name, else everyone's, without
-        what they have had, after the items most alike those of the session. Raises DataError on an n out of
-        range.
+        what they have had, after the items most alike those of the session.
+        ask: what is wanted, in words: the whole catalogue is then looked through, by the words and the user's
+        taste together (include/serving/ask.py).  previous: Answer.asked of the answer that this one refines.
+        Raises DataError on an n out of range or an ask without words, ModelError on an ask where the
+        published model cannot be loaded or knows no texts.
         """
         if not 1 <= n <= MAX_ITEMS:
             raise DataError(f"n is {n}; expected 1 to {MAX_ITEMS}")
         session = [str(item) for item in session_items][-MAX_SESSION_ITEMS:]
+        if ask is None and previous is not None:
+            raise DataError("previous is given without ask; expected both, or neither for the plain list")
+        asked = None if ask is None else next_turn(ask, previous)
         with self._lock:
-            return when_unlocked(lambda: self._at_one_snapshot(str(user_id), n, session))
+            return when_unlocked(lambda: self._at_one_snapshot(str(user_id), n, session, asked))
 
-    def _at_one_snapshot(self, user_id: str, n: int, session: list[str]) -> Answer:
+    def _at_one_snapshot(self, user_id: str, n: int, session: list[str], asked: Asked | None) -> Answer:
         self._lake.con.execute("begin")
         try:
-            return self._answer(user_id, n, session)
+            answer = self._answer(user_id, n, session)
+            return (
+                answer
+                if asked is None or answer.model_version is None
+                else self._in_words(answer, n, session, asked)
+            )
         finally:
             self._lake.con.execute("rollback")
 
@@ -135,6 +162,42 @@ class Reader:
             fallback = None
         items = tuple(Recommended(rank, *row[:4]) for rank, row in enumerate(rows[:n], start=1))
         return Answer(user_id, publication_id, model_version, as_of, fallback, items)
+
+    def _in_words(self, answer: Answer, n: int, session: list[str], asked: Asked) -> Answer:
+        """The answer to a request in words, of the publication that wrote the user's list."""
+        assert answer.model_version is not None and answer.generated_at is not None
+        model = self._recommender(answer.model_version, answer.generated_at)
+        if model is None:
+            raise ModelError(f"ask: the published model cannot be used: {self._unusable}")
+        history = load_histories(
+            self._lake.con, self._domain, np.array([answer.user_id]), model, answer.generated_at
+        )
+        refresh, nearness = self._domain.refresh, None
+        if session:
+            near = session_nearness(self._neighbours(session), session, refresh.session_half_life_minutes)
+            nearness = np.array([near.get(item, 0.0) for item in model.catalogue.item_ids.tolist()])
+        found = find_fitting(
+            model,
+            history,
+            read_clauses(asked, self._titles),
+            self._encode,
+            # Those of the session go, unless the domain lists things again.
+            n + len(session),
+            nearness,
+            refresh.session_strength,
+        )
+        left_out = frozenset() if self._domain.consumed.mode == "allow" else frozenset(session)
+        ids = model.catalogue.item_ids[found.items].tolist()
+        rows = [
+            row
+            for row in zip(ids, found.score.tolist(), found.reasons, strict=True)
+            if row[0] not in left_out
+        ]
+        items = tuple(
+            Recommended(rank, item, score, SOURCE, reason)
+            for rank, (item, score, reason) in enumerate(rows[:n], start=1)
+        )
+        return replace(answer, items=items, asked=asked)
 
     def _popular(self, user_id: str) -> tuple[str, list[tuple[Any, ...]]]:
         for segment in (self._segment(user_id), EVERYONE):
@@ -214,14 +277,16 @@ class Reader:
         """The champion, loaded once a version; None where its file cannot be used."""
         if self._model is None or self._model[0] != model_version:
             champion = find_champion(self._lake)
-            model = None
+            model, self._unusable = None, "it has no file; a nightly makes another"
             try:
                 if champion is not None:
                     catalogue = load_catalogue(self._lake.con, self._domain, as_of)
                     model = champion.load().with_catalogue(catalogue)
             except ModelError as error:
+                self._unusable = str(error)
                 log.warning("sessions are ordered by similar items alone: %s", error)
             self._model = (model_version, model)
+            self._titles = titles_of(model) if model is not None else {}
         return self._model[1]
 
     def _rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:

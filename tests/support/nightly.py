@@ -120,7 +120,7 @@ def embed_without_model(lake: Lake, domain: Domain, titles: Sequence[str]) -> No
     rows = pa.table(
         {
             "text_hash": [text_hash(text) for text in texts],
-            "embedding": pa.array([_vector(text).tolist() for text in texts], pa.list_(pa.float32())),
+            "embedding": pa.array([text_vector(text).tolist() for text in texts], pa.list_(pa.float32())),
         }
     )
     lake.con.register("made_embeddings", rows)
@@ -141,7 +141,7 @@ def _blank(domain: Domain, n: int) -> dict[str, list[None]]:
     return {name: [None] * n for name in domain.text_fields if name != "title"}
 
 
-def _vector(text: str) -> np.ndarray:
+def text_vector(text: str) -> np.ndarray:
     """float32 (EMBEDDING_SIZE,), unit length: mostly of the first word, a little of the whole."""
     vector = _noise(text.split()[0]) + 0.3 * _noise(text)
     return (vector / np.linalg.norm(vector)).astype(np.float32)
