@@ -14,14 +14,24 @@ import time
 
 from include.config.domain import load_domain
 from include.demo.movielens import LandedDemo, fetch, land
-from include.demo.show import listed_items, show_evaluation, show_latest, show_list, show_stages
+from include.demo.show import (
+    SHOWN_RANKS,
+    listed_items,
+    show_asked,
+    show_evaluation,
+    show_latest,
+    show_list,
+    show_stages,
+)
 from include.errors import NightjarError
 from include.installation import REPO
 from include.lake.lake import open_lake
+from include.serving.recommend import Reader
 from include.settings import Settings, load_settings
 
 DOMAIN = "movies"
 SHOWN_USERS = 3
+REQUEST = "something scary in space, not for children"
 
 
 def say(*lines: str) -> None:
@@ -59,6 +69,9 @@ def main() -> int:
         return status
     seconds = time.monotonic() - landed_at
     show_refresh(settings, before, known, seconds)
+    if users:
+        say("", "4. A request in words")
+        show_request(settings, users[0])
     say(
         "",
         "Where to look next",
@@ -131,6 +144,15 @@ def show_refresh(settings: Settings, before: dict[str, list[str]], known: int, s
         for user, items in before.items():
             liked = show_latest(lake, user)
             say("", *show_list(lake, user, f"   User {user} after rating {liked}:", items))
+
+
+def show_request(settings: Settings, user: str) -> None:
+    """Print what one user gets who asks in words."""
+    with Reader(settings, load_domain(settings.config)) as reader:
+        answer = reader.recommend(user, SHOWN_RANKS, ask=REQUEST)
+    rows = [(item.rank, item.item_id, item.reason) for item in answer.items]
+    with open_lake(settings, read_only=True) as lake:
+        say("", f"   User {user} " + "\n   ".join(show_asked(lake, REQUEST, rows)))
 
 
 if __name__ == "__main__":

@@ -29,6 +29,19 @@ def show_list(lake: Lake, user_id: str, heading: str, before: Sequence[str] = ()
     return lines
 
 
+def show_asked(lake: Lake, ask: str, rows: Sequence[tuple[int, str, str]]) -> list[str]:
+    """Lines of an answered request.  rows: rank, item id, reason."""
+    titles = dict(
+        lake.rows(
+            "select item_id, title from raw.items where list_contains(?, item_id)", [[row[1] for row in rows]]
+        )
+    )
+    lines = [f'asked for "{ask}":']
+    return lines + [
+        f"    {rank:3} {_cut(titles.get(item) or item):{TITLE_WIDTH}} {reason}" for rank, item, reason in rows
+    ]
+
+
 def listed_items(lake: Lake, user_id: str) -> list[str]:
     """Item ids of the shown ranks of a user's list."""
     rows = lake.rows(

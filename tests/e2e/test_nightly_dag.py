@@ -19,6 +19,7 @@ from include.installation import REPO
 from include.lake.lake import open_lake
 from include.settings import load_settings
 from tests.support.generated import Generated, land_generated
+from tests.support.snippets import run_snippet
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.spark]
 
@@ -117,6 +118,11 @@ def test_the_demos_tables_can_be_shown(installation: Installation) -> None:
         assert any(line.startswith("audit ") for line in show_stages(lake, run_id))
         shown = [line.split()[0] for line in show_evaluation(lake, run_id)[1:]]
     assert {"pipeline", "als", "popular"} <= set(shown) and not {"without", "segment"} & set(shown)
+
+
+def test_what_the_page_on_asking_shows_runs_as_written(installation: Installation, tmp_path: Path) -> None:
+    """The words are read by the real text model, as the items were."""
+    run_snippet("docs/asking.md", installation.environ, tmp_path)
 
 
 def test_taste_is_found(installation: Installation) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +12,7 @@ import pytest
 from include.installation import REPO
 from include.lake.lake import Lake
 from include.settings import Settings
+from tests.support.snippets import run_snippet
 
 PAGES = (REPO / "README.md", *sorted((REPO / "docs").glob("*.md")))
 # Written as `select …`, as Q="…", or as an indented statement that goes on for some lines.
@@ -57,21 +55,5 @@ def test_a_query_of_the_docs_runs_as_written(
 
 
 def test_the_readmes_snippet_runs_as_written(settings: Settings, lake: Lake, tmp_path: Path) -> None:
-    text = (REPO / "README.md").read_text(encoding="utf-8")
-    start = text.index("    from include.config.domain import load_domain")
-    lines = []
-    for line in text[start:].splitlines():
-        if line and not line.startswith("    "):
-            break
-        lines.append(line[4:])
-    snippet = tmp_path / "snippet.py"
-    snippet.write_text("\n".join(lines))
-    environ = os.environ | {
-        "NIGHTJAR_HOME": str(settings.home),
-        "NIGHTJAR_CONFIG": str(settings.config),
-        "PYTHONPATH": str(REPO),
-    }
-    done = subprocess.run(
-        [sys.executable, str(snippet)], cwd=REPO, env=environ, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+    environ = {"NIGHTJAR_HOME": str(settings.home), "NIGHTJAR_CONFIG": str(settings.config)}
+    run_snippet("README.md", environ, tmp_path)
