@@ -31,6 +31,7 @@ Encode = Callable[[Sequence[str]], np.ndarray]
 ASK_STRENGTH = 0.7
 # Language models of this size read a few hundred words; a request says what it wants in fewer.
 MAX_ASK_CHARACTERS = 1000
+MAX_CLAUSES = 16  # each of new words costs the encoder some 12 ms
 MAX_TURNS = 8
 SOURCE = "ask"
 _CUT = re.compile(r"[,;.!?\n]+|\bbut\b", re.IGNORECASE)
@@ -76,8 +77,12 @@ def read_clauses(asked: Asked, titles: Mapping[str, int]) -> list[Clause]:
     """titles: `title_key` of each item -> its position.  Raises DataError where nothing is left of it."""
     clauses = []
     for turns_back, turn in enumerate(reversed(asked.turns)):
-        for piece in _CUT.split(turn):
-            clauses += _read_piece(piece, 0.5**turns_back, titles)
+        found = [
+            clause for piece in _CUT.split(turn) for clause in _read_piece(piece, 0.5**turns_back, titles)
+        ]
+        if len(found) > MAX_CLAUSES:
+            raise DataError(f"ask has {len(found)} clauses; expected at most {MAX_CLAUSES}")
+        clauses += found
     if not clauses:
         raise DataError(f"ask is {asked.turns[-1][:40]!r}; expected what is wanted, in words")
     return clauses

@@ -52,8 +52,8 @@ def test_a_further_request_counts_twice_the_one_before() -> None:
     assert read_clauses(asked, {}) == [Clause("violent", -1.0), Clause("Nordic", 0.5)]
 
 
-@pytest.mark.parametrize("ask", ["", "   ", "?!", "\x00", "not", "x" * 1001])
-def test_a_request_without_words_is_refused(ask: str) -> None:
+@pytest.mark.parametrize("ask", ["", "   ", "?!", "\x00", "not", "x" * 1001, "a," * 17])
+def test_a_request_without_words_or_with_too_many_is_refused(ask: str) -> None:
     with pytest.raises(DataError, match="ask"):
         read_clauses(next_turn(ask, None), {})
 
