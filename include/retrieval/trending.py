@@ -47,16 +47,14 @@ class Trending:
 
     @classmethod
     def fit(cls, training: TrainingData, params: TrendingParams, seed: int) -> Self:
-        # Whatever the domain says of newcomers: a trend is the source that few made-up accounts move most.
-        histories = training.without_burst_pairs.histories
-        ages = histories.age_days
+        ages = training.histories.age_days
         span_days = float(ages.max()) if len(ages) else 0.0
         require(
             span_days > 2 * params.window_days,
             cls.name,
             f"events span {span_days:.1f} days; needs two windows of {params.window_days:g} days",
         )
-        return cls(trend(histories, params.window_days, params.prior_users), params)
+        return cls(trend(training.histories, params.window_days, params.prior_users), params)
 
     def score(self, histories: Histories) -> np.ndarray:
         return np.broadcast_to(self.scores, (histories.n_users, len(self.scores)))
