@@ -61,7 +61,9 @@ def load_text_model(name: str) -> SentenceTransformer:
     """
     import torch
     from sentence_transformers import SentenceTransformer
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()  # of reading the weights: a tenth of a second, on the caller's screen
     # The process environment holds BLAS to one thread, for implicit's sake; here it may have all cores.
     torch.set_num_threads(os.cpu_count() or 1)
     model = find_text_model(name)
