@@ -35,7 +35,7 @@ REQUESTS = {
     "Crime": "gangsters and robbers",
     "Animation": "a cartoon",
 }
-K, SEED = 10, 1
+K = 10
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What 1 % fake users who push one item do to its exposure (docs/quality.md).
+"""What 1 % fake users, or one loud one, who push one item do to its exposure (docs/quality.md).
 
 Run: python benchmarks/quality_attack.py --events EVENTS.parquet --items ITEMS.npz
 Each fake user takes the target and 20 items drawn by popularity, in the newest day.  Exposure is the number
@@ -22,7 +22,6 @@ from include.interactions.training_data import TrainingData, make_training_data 
 from include.ranking.diversity import Diversity  # noqa: E402
 from include.recommender.build_lists import recommend  # noqa: E402
 from include.recommender.model_config import ModelConfig, Tuning  # noqa: E402
-from include.retrieval.registry import SOURCES  # noqa: E402
 from include.tuning.fit import fit_recommender  # noqa: E402
 
 FAKE_SHARE, FILLERS, SEED = 0.01, 20, 1
@@ -55,16 +54,9 @@ def attacked(training: TrainingData, target: int, value: float | None) -> Traini
     return make_training_data(ids, training.catalogue, joined, as_of=training.as_of, half_life_days=half_life)
 
 
-def exposure(
-    training: TrainingData, n_real: int, reach: float, newcomers: str, sources: tuple[str, ...]
-) -> np.ndarray:
-    """int (n_items,): real users whose top 10 shows the item, with the untuned blend of `sources`."""
-    config = ModelConfig(
-        newcomers=newcomers,
-        tuning=Tuning(enabled=False),
-        diversity=Diversity(reach=reach),
-        sources=sources,
-    )
+def exposure(training: TrainingData, n_real: int, reach: float, newcomers: str) -> np.ndarray:
+    """int (n_items,): real users whose top 10 shows the item, with the untuned blend."""
+    config = ModelConfig(newcomers=newcomers, tuning=Tuning(enabled=False), diversity=Diversity(reach=reach))
     model = fit_recommender(training, config, SEED)
     items = recommend(model, training.histories.block(0, n_real), 10).item_idx
     return np.bincount(items[items >= 0], minlength=training.n_items)
@@ -79,9 +71,8 @@ def main() -> None:
     parser.add_argument("--reach", type=float, default=0.0, help="diversity.reach of the attacked model")
     parser.add_argument("--newcomers", choices=("thin", "all"), default="thin", help="retrieval.newcomers")
     parser.add_argument("--value", type=float, help="one fake account with events of this value instead")
-    parser.add_argument("--sources", nargs="*", default=tuple(SOURCES), help="default: all")
     arguments = parser.parse_args()
-    how = (arguments.reach, arguments.newcomers, tuple(arguments.sources))
+    how = (arguments.reach, arguments.newcomers)
     logging.basicConfig(level=logging.WARNING)
     training = read_training(arguments.events, arguments.items, 180.0)
     before = exposure(training, training.n_users, *how)

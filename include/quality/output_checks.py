@@ -14,11 +14,10 @@ from include.features.item_availability import available_sql
 from include.quality.check_kinds import FIGURES, Check, Figure, NoRows, NotNull, RowCount, Unique
 from include.quality.input_checks import instant
 from include.ranking.first_places import K
+from include.retrieval.registry import SOURCES
 
 # This many people with one list, or with a list in the order of ids, are no chance.
 MANY = 20
-# Sources that say the same of everyone: a domain may have no other.
-IMPERSONAL = "'popular', 'trending'"
 # What a refresh brings; `users`: user_id of everyone who must have a list, `items`: item_id, available_from,
 # available_to, `consumed`: user_id, item_id that must not be listed (empty where the domain allows it).
 TOUCHED_RELATIONS = ("recommendations", "candidate_lists", "items", "consumed", "users")
@@ -181,11 +180,12 @@ def _set_checks(domain: Domain) -> tuple[Check, ...]:
 
 def _alike_lists() -> Figure:
     """People who all share one list that is not made of what everybody gets."""
+    impersonal = ", ".join(f"'{name}'" for name, source in SOURCES.items() if not source.is_personal)
     return Figure(
         "alike_lists",
         'with tops as (select user_id, list(item_id order by "rank") as items'
         f' from gate_recommendations where "rank" <= {K}'
-        f" group by user_id having bool_or(source not in ({IMPERSONAL}))),"
+        f" group by user_id having bool_or(source not in ({impersonal}))),"
         " shared as (select count(*) as people from tops group by items)"
         f" select case when count(*) = 1 and max(people) >= {MANY} then max(people) else 0 end"
         " from shared",

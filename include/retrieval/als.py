@@ -71,6 +71,7 @@ class Als:
     speaks_of_sessions: ClassVar[bool] = False
     knows_new_items: ClassVar[bool] = False
     is_cubic: ClassVar[bool] = False
+    is_personal: ClassVar[bool] = True
     grid: ClassVar[tuple[AlsParams, ...]] = (
         AlsParams(factors=64, regularization=30, alpha=2),
         AlsParams(factors=64, regularization=20, alpha=1),
@@ -208,6 +209,7 @@ class CoarseAls(Als):
     speaks_of_sessions: ClassVar[bool] = False
     knows_new_items: ClassVar[bool] = False
     is_cubic: ClassVar[bool] = False
+    is_personal: ClassVar[bool] = True
     grid: ClassVar[tuple[CoarseAlsParams, ...]] = (CoarseAlsParams(),)
     wide_grid: ClassVar[tuple[CoarseAlsParams, ...]] = (
         CoarseAlsParams(factors=12),

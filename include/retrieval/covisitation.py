@@ -51,6 +51,7 @@ class Covisitation:
     speaks_of_sessions: ClassVar[bool] = True
     knows_new_items: ClassVar[bool] = False
     is_cubic: ClassVar[bool] = False
+    is_personal: ClassVar[bool] = True
     grid: ClassVar[tuple[CovisitationParams, ...]] = (
         CovisitationParams(last_items=10),
         CovisitationParams(last_items=1000, max_gap_events=40),

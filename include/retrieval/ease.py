@@ -70,6 +70,7 @@ class Ease:
     speaks_of_sessions: ClassVar[bool] = False
     knows_new_items: ClassVar[bool] = False
     is_cubic: ClassVar[bool] = True
+    is_personal: ClassVar[bool] = True
     grid: ClassVar[tuple[EaseParams, ...]] = (
         EaseParams(regularization=200),
         EaseParams(regularization=50),
@@ -136,6 +137,7 @@ class WeightedEase(Ease):
     speaks_of_sessions: ClassVar[bool] = False
     knows_new_items: ClassVar[bool] = False
     is_cubic: ClassVar[bool] = True
+    is_personal: ClassVar[bool] = True
     grid: ClassVar[tuple[WeightedEaseParams, ...]] = (WeightedEaseParams(),)
     wide_grid: ClassVar[tuple[WeightedEaseParams, ...]] = (
         WeightedEaseParams(regularization=5000),

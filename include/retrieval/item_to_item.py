@@ -54,6 +54,7 @@ class ItemToItem:
     speaks_of_sessions: ClassVar[bool] = True
     knows_new_items: ClassVar[bool] = False
     is_cubic: ClassVar[bool] = False
+    is_personal: ClassVar[bool] = True
     grid: ClassVar[tuple[ItemToItemParams, ...]] = (
         ItemToItemParams(neighbours=1000, shrinkage=1),
         ItemToItemParams(neighbours=1000, shrinkage=1, half_life_days=60),

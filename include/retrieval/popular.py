@@ -36,6 +36,7 @@ class Popular:
     speaks_of_sessions: ClassVar[bool] = False
     knows_new_items: ClassVar[bool] = False
     is_cubic: ClassVar[bool] = False
+    is_personal: ClassVar[bool] = False
     grid: ClassVar[tuple[PopularParams, ...]] = (
         PopularParams(half_life_days=30),
         PopularParams(half_life_days=90),

@@ -37,6 +37,7 @@ class Repeat:
     speaks_of_sessions: ClassVar[bool] = False
     knows_new_items: ClassVar[bool] = False
     is_cubic: ClassVar[bool] = False
+    is_personal: ClassVar[bool] = True
     grid: ClassVar[tuple[RepeatParams, ...]] = (
         RepeatParams(half_life_days=None),
         RepeatParams(half_life_days=90),

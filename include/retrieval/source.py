@@ -38,6 +38,7 @@ class Source(Protocol):
     speaks_of_sessions: whether it says what goes with the items of a session.
     knows_new_items: whether it scores items of the catalogue that were not there when it was fitted.
     is_cubic: whether a fit takes O(items^3), so that large catalogues try less.
+    is_personal: whether it tells people apart by their histories; a domain may have no such source.
     grid: settings that a first nightly tries.  wide_grid: what tune_models tries besides, far apart.
     """
 
@@ -50,6 +51,7 @@ class Source(Protocol):
     speaks_of_sessions: ClassVar[bool]
     knows_new_items: ClassVar[bool]
     is_cubic: ClassVar[bool]
+    is_personal: ClassVar[bool]
     grid: ClassVar[tuple[Any, ...]]
     wide_grid: ClassVar[tuple[Any, ...]]
 

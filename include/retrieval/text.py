@@ -37,6 +37,7 @@ class Text:
     speaks_of_sessions: ClassVar[bool] = True
     knows_new_items: ClassVar[bool] = True
     is_cubic: ClassVar[bool] = False
+    is_personal: ClassVar[bool] = True
     grid: ClassVar[tuple[TextParams, ...]] = (TextParams(), TextParams(half_life_days=30.0))
     wide_grid: ClassVar[tuple[TextParams, ...]] = (TextParams(half_life_days=7), TextParams(power=1))
 

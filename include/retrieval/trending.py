@@ -35,6 +35,7 @@ class Trending:
     speaks_of_sessions: ClassVar[bool] = False
     knows_new_items: ClassVar[bool] = False
     is_cubic: ClassVar[bool] = False
+    is_personal: ClassVar[bool] = False
     grid: ClassVar[tuple[TrendingParams, ...]] = (TrendingParams(),)
     wide_grid: ClassVar[tuple[TrendingParams, ...]] = (
         TrendingParams(window_days=3),

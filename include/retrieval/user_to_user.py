@@ -51,6 +51,7 @@ class UserToUser:
     speaks_of_sessions: ClassVar[bool] = False
     knows_new_items: ClassVar[bool] = False
     is_cubic: ClassVar[bool] = False
+    is_personal: ClassVar[bool] = True
     grid: ClassVar[tuple[UserToUserParams, ...]] = (
         UserToUserParams(),
         UserToUserParams(half_life_days=20, sharpness=2),

@@ -148,20 +148,15 @@ def find_fitting(
     is_open = np.isfinite(taste)
     is_open[[clause.item_idx for clause in clauses if clause.item_idx is not None]] = False
     parts = clause_fit(recommender, clauses, encode)
-    shares = (
-        np.array([clause.weight for clause in clauses])[:, None]
-        / np.abs([clause.weight for clause in clauses]).sum()
-    )
+    weights = np.array([clause.weight for clause in clauses])
+    shares = (weights / np.abs(weights).sum())[:, None]
     on_scale = standardised(parts, np.broadcast_to(is_open, parts.shape))
     fit = np.where(shares < 0, shares * np.maximum(on_scale, 0), shares * on_scale)
-    rows = [np.where(is_open, taste, 0), fit.sum(axis=0)]
-    if nearness is not None:
-        rows.append(nearness)
-    scaled = standardised(np.stack(rows), np.broadcast_to(is_open, (len(rows), len(taste))))
-    liked = scaled[0]
-    if nearness is not None:
-        liked = (1 - nearness_strength) * liked + nearness_strength * scaled[2]
-    score = np.where(is_open, (1 - ASK_STRENGTH) * liked + ASK_STRENGTH * scaled[1], -np.inf)
+    near, strength = (np.zeros(len(taste)), 0.0) if nearness is None else (nearness, nearness_strength)
+    rows = np.stack([np.where(is_open, taste, 0), near, fit.sum(axis=0)])
+    liked, in_session, asked_for = standardised(rows, np.broadcast_to(is_open, rows.shape))
+    liked = (1 - strength) * liked + strength * in_session
+    score = np.where(is_open, (1 - ASK_STRENGTH) * liked + ASK_STRENGTH * asked_for, -np.inf)
     items = top_k(score[None, :].astype(np.float32), n)[0]
     items = items[is_open[items]]
     reasons = tuple(_reason(recommender, clauses, fit[:, item]) for item in items)
@@ -193,7 +188,7 @@ def clause_fit(recommender: Recommender, clauses: Sequence[Clause], encode: Enco
 def _reason(recommender: Recommender, clauses: Sequence[Clause], fit: np.ndarray) -> str:
     """The wanted clause that speaks loudest for the item; without one, the taste alone does."""
     best = int(np.argmax(fit))
-    if fit[best] <= 0 or clauses[best].weight < 0:
+    if fit[best] <= 0:  # as of all that is unwanted
         return "fits your taste"
     item = clauses[best].item_idx
     return (

@@ -124,12 +124,10 @@ class Reader:
     def _at_one_snapshot(self, user_id: str, n: int, session: list[str], asked: Asked | None) -> Answer:
         self._lake.con.execute("begin")
         try:
-            answer = self._answer(user_id, n, session)
-            return (
-                answer
-                if asked is None or answer.model_version is None
-                else self._in_words(answer, n, session, asked)
-            )
+            if asked is None:
+                return self._answer(user_id, n, session)
+            plain = self._answer(user_id, n, [])
+            return plain if plain.model_version is None else self._in_words(plain, n, session, asked)
         finally:
             self._lake.con.execute("rollback")
 

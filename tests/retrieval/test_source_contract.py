@@ -125,7 +125,8 @@ def test_every_source_describes_itself(source):
         assert set(re.findall(r"{(\w+)}", words)) <= {"verb", "title"}
     assert "{title}" not in source.reason_without
     assert source.relation is None or isinstance(source.relation, Relation)
-    assert {type(source.speaks_of_sessions), type(source.knows_new_items), type(source.is_cubic)} == {bool}
+    flags = source.speaks_of_sessions, source.knows_new_items, source.is_cubic, source.is_personal
+    assert {type(flag) for flag in flags} == {bool}
 
 
 def test_evidence_has_words_where_scores_have_parts(fitted, world):
@@ -141,3 +142,10 @@ def test_only_who_says_so_scores_items_that_were_not_there(fitted, world):
         scores = fitted.with_embeddings(embeddings).score(world.histories.with_items(N_ITEMS + 1))
         # The new item reads as the first one does.
         np.testing.assert_allclose(scores[:, N_ITEMS], scores[:, 0], atol=1e-6)
+
+
+def test_only_who_says_so_tells_people_apart(fitted, world):
+    """Apart from segments, which popularity knows."""
+    without_segments = replace(world.histories, segments=np.full(N_USERS, -1, np.int32))
+    scores = fitted.score(without_segments)
+    assert bool((scores != scores[0]).any()) == fitted.is_personal
