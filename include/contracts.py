@@ -165,6 +165,48 @@ _TABLES = (
         ),
     ),
     Table(
+        "features",
+        "item_attributes",
+        "item × label",
+        _columns(
+            ("item_id", "VARCHAR", "the item"),
+            ("attribute", "VARCHAR", "what the label is of: category, tag, a group of the taxonomy, topic …"),
+            ("label", "VARCHAR", "the label, as Comedy"),
+            ("confidence", "DOUBLE", "how sure it is, 0.5 to 1; 1 where the item landed with it"),
+            (
+                "origin",
+                "VARCHAR",
+                "landed; learned: from texts of items that landed with it; prompt: from its words; topic",
+            ),
+            ("model_version", "VARCHAR", "model that told it: see ops.model_versions"),
+        ),
+        sort=("item_id",),
+    ),
+    Table(
+        "features",
+        "user_portraits",
+        "user with an item",
+        _columns(
+            ("user_id", "VARCHAR", "the person"),
+            ("profile", "VARCHAR", "their taste in a sentence: see features.user_profiles"),
+            ("embedding", "FLOAT[]", "mean of their items' texts; null where there are none"),
+            (
+                "interests",
+                "STRUCT(attribute VARCHAR, label VARCHAR, weight DOUBLE, recent_weight DOUBLE,"
+                " lift DOUBLE)[]",
+                "the strongest first: see features.user_interests",
+            ),
+            (
+                "intent",
+                "STRUCT(about VARCHAR, items INTEGER, confidence DOUBLE, drift DOUBLE)",
+                "the latest session: see features.user_intents",
+            ),
+            ("as_of", "TIMESTAMP", "instant of the events in it, UTC"),
+            ("model_version", "VARCHAR", "model whose labels it speaks in: see ops.model_versions"),
+        ),
+        sort=("user_id",),
+    ),
+    Table(
         "serving",
         "recommendations",
         "user × rank",
@@ -439,7 +481,65 @@ _TABLES = (
     ),
 )
 
+# A refresh writes a row a person; the views tell what is in it.
 _VIEWS = (
+    View(
+        "features",
+        "user_profiles",
+        "user with an item",
+        _columns(
+            ("user_id", "VARCHAR", "the person"),
+            ("profile", "VARCHAR", "their taste in a sentence, as: Mostly thrillers, like Scream (1996)."),
+            ("embedding", "FLOAT[]", "mean of their items' texts, of length 1; null where there are none"),
+            ("as_of", "TIMESTAMP", "instant of the events in it, UTC"),
+            ("model_version", "VARCHAR", "see ops.model_versions"),
+        ),
+        sql="select user_id, profile, embedding, as_of, model_version from features.user_portraits",
+    ),
+    View(
+        "features",
+        "user_interests",
+        "user × label",
+        _columns(
+            ("user_id", "VARCHAR", "the person"),
+            ("rank", "INTEGER", "1 tells most of the person"),
+            ("attribute", "VARCHAR", "what the label is of: see features.item_attributes"),
+            ("label", "VARCHAR", "the label, as Comedy"),
+            ("weight", "DOUBLE", "share of the person's weight that goes to it, 0 to 1; an item has several"),
+            ("recent_weight", "DOUBLE", "the same lately: by understanding.recent_half_life_days"),
+            ("lift", "DOUBLE", "times everyone's share; 1: like everybody, drawn there for short histories"),
+            ("as_of", "TIMESTAMP", "instant of the events in it, UTC"),
+        ),
+        sql="""
+            select
+                user_id,
+                generate_subscripts(interests, 1)::integer as rank,
+                unnest(interests).attribute as attribute,
+                unnest(interests).label as label,
+                unnest(interests).weight as weight,
+                unnest(interests).recent_weight as recent_weight,
+                unnest(interests).lift as lift,
+                as_of
+            from features.user_portraits
+        """,
+    ),
+    View(
+        "features",
+        "user_intents",
+        "user with an item",
+        _columns(
+            ("user_id", "VARCHAR", "the person"),
+            ("about", "VARCHAR", "what their latest session is about, as: Comedies: Clueless (1995)"),
+            ("items", "INTEGER", "items of that session"),
+            ("confidence", "DOUBLE", "0 to 1: share of them that is about it, less where they are few"),
+            ("drift", "DOUBLE", "0 to 1: how far the session is from the person's taste"),
+            ("as_of", "TIMESTAMP", "instant of the events in it, UTC"),
+        ),
+        sql="""
+            select user_id, intent.about, intent.items, intent.confidence, intent.drift, as_of
+            from features.user_portraits
+        """,
+    ),
     # Written as serving.candidate_lists: a refresh replaces ten rows a user, not a thousand.
     View(
         "serving",
@@ -468,6 +568,8 @@ _VIEWS = (
 
 VIEWS: dict[str, View] = {view.path: view for view in _VIEWS}
 # Tables of schema serving that a nightly publishes together, as one set.
+# Tables of schema features that a model makes, replaced with it.
+UNDERSTOOD = ("item_attributes", "user_portraits")
 SERVING_SET = ("recommendations", "candidate_lists", "similar_items", "popular_items")
 _ARCHIVED = tuple(
     replace(table, schema="archive", grain=f"backfill × {table.grain}", sort=("publication_id", *table.sort))

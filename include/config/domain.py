@@ -27,6 +27,7 @@ from include.config.domain_file import (
     RejectRule,
 )
 from include.config.section import read_section
+from include.config.understanding import Understanding
 from include.contracts import EVENT_FIELDS, ITEM_FIELDS, REQUIRED, USER_FIELDS
 from include.errors import ConfigError
 
@@ -75,6 +76,7 @@ class Domain:
     gate: GateConfig
     refresh: RefreshConfig
     maintenance: MaintenanceConfig
+    understanding: Understanding
     model: dict[str, Any]
     file: Path
 
@@ -133,6 +135,7 @@ def load_domain(path: Path) -> Domain:
         gate=GateConfig(file.gate.max_loss, _bounds(file.limits, where)),
         refresh=_refresh(file.refresh, where),
         maintenance=file.maintenance,
+        understanding=file.understanding,
         model={key: value for key, value in model.items() if value is not None},
         file=path,
     )

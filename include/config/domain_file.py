@@ -20,6 +20,7 @@ from include.config.section import (
     unlike,
 )
 from include.config.segment_words import DEFAULT_WORDS
+from include.config.understanding import Understanding
 from include.errors import ConfigError
 
 TEXT_FIELDS = ("item_id", "title", "description", "category", "tags", "attributes")
@@ -384,6 +385,9 @@ class DomainFile:
 
     maintenance: MaintenanceConfig = Field(default_factory=MaintenanceConfig)
     """How long things are kept."""
+
+    understanding: Understanding = Field(default_factory=Understanding)
+    """What items are and what people are after."""
 
     retrieval: Any = None
     ranking: Any = None

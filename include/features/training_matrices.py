@@ -12,6 +12,7 @@ from include.config.domain import Domain
 from include.config.segment_words import segment_name
 from include.features.confidence import confidence_of, decay_sql, event_weight_sql
 from include.features.item_availability import available_sql, every_item_sql
+from include.features.landed_labels import load_labels
 from include.interactions.catalogue import Catalogue, make_catalogue
 from include.interactions.histories import NO_SEGMENT, Histories, histories_from_pairs
 from include.interactions.interactions import make_interactions
@@ -76,6 +77,7 @@ def load_catalogue(
         embeddings=load_embeddings(con, domain, item_ids),
         is_available=np.asarray(rows["is_available"], dtype=bool),
         attributes=_numeric_attributes(con, item_ids),
+        labels=load_labels(con, item_ids),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from include.errors import DataError, ModelError
+from include.interactions.labels import Labels
 
 NO_ITEM = -1  # stands for an item's index where there is none
 
@@ -21,6 +22,7 @@ class Catalogue:
     embeddings:   float32 (n_items, d) or None; a row of zeros for an item without a text.
     is_available: bool (n_items,): may be recommended at as_of.
     attributes:   name -> float32 (n_items,), NaN where missing (price, year).
+    labels:       what items landed as (genre, brand), or None.
     """
 
     item_ids: np.ndarray
@@ -29,6 +31,7 @@ class Catalogue:
     embeddings: np.ndarray | None
     is_available: np.ndarray
     attributes: dict[str, np.ndarray]
+    labels: Labels | None = None
 
     def __len__(self) -> int:
         return len(self.item_ids)
@@ -61,6 +64,7 @@ def make_catalogue(
     embeddings: np.ndarray | None = None,
     is_available: np.ndarray | None = None,
     attributes: dict[str, np.ndarray] | None = None,
+    labels: Labels | None = None,
 ) -> Catalogue:
     """Check and cast.  Raises DataError on an id given twice, lengths that differ, embeddings not finite."""
     item_ids = np.asarray(item_ids, dtype=str)
@@ -84,6 +88,7 @@ def make_catalogue(
         None if embeddings is None else np.ascontiguousarray(embeddings, dtype=np.float32),
         np.ones(n_items, bool) if is_available is None else np.asarray(is_available, dtype=bool),
         {name: np.asarray(column, dtype=np.float32) for name, column in (attributes or {}).items()},
+        labels,
     )
 
 
@@ -119,4 +124,5 @@ def align_catalogue(model_item_ids: np.ndarray, catalogue: Catalogue) -> Catalog
         None if catalogue.embeddings is None else taken(catalogue.embeddings, 0.0),
         taken(catalogue.is_available, False),
         {name: taken(column, np.nan) for name, column in catalogue.attributes.items()},
+        None if catalogue.labels is None else catalogue.labels.taken(order),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import duckdb
@@ -18,6 +19,7 @@ from include.passwords import hide_passwords
 _FILE_OPTIONS = {
     "raw.events": {"target_file_size": "32MB"},
     "features.user_items": {"target_file_size": "32MB"},
+    "features.user_portraits": {"target_file_size": "8MB", "parquet_row_group_size": "2048"},
     "serving.candidate_lists": {"target_file_size": "8MB", "parquet_row_group_size": "2048"},
     "serving.recommendations": {"target_file_size": "4MB", "parquet_row_group_size": "16384"},
 }
@@ -49,7 +51,8 @@ def create_tables(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
         for view in views:
             # Its tables go by the name that any client attaches the lake under.
             con.execute(
-                f"create view {ALIAS}.{view.path} as {view.sql.replace(' serving.', f' {ALIAS}.serving.')}"
+                f"create view {ALIAS}.{view.path} as"
+                f" {re.sub(r'(?<=from )(?=(?:serving|features)[.])', f'{ALIAS}.', view.sql)}"
             )
             con.execute(f"comment on view {ALIAS}.{view.path} is {quote('one row per ' + view.grain)}")
         con.execute("commit")

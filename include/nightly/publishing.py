@@ -26,6 +26,7 @@ from include.nightly.stage_records import (
     TRAIN,
     Trained,
 )
+from include.publish.portrait_tables import replace_understood
 from include.publish.publish import close_publication, open_publication, replace_set
 from include.publish.staged_set import staged_relations
 from include.recommender.storage import checksum_path, load_recommender
@@ -77,7 +78,9 @@ def publish(run: Run) -> None:
                 run_id=run.run_id,
                 events_snapshot=began.snapshot,
             )
-            replace_set(con, staged_relations(run.parquet), publication)
+            staged = staged_relations(run.parquet)
+            replace_set(con, staged, publication)
+            replace_understood(con, staged, publication)
             for table, files in built.files.items():
                 adopt_files(con, f"features.{table}", files)
             _remember_set(con, built.set_name)

@@ -8,14 +8,15 @@ from datetime import datetime
 
 import duckdb
 
-from include.contracts import SERVING_SET, TABLES
+from include.contracts import SERVING_SET, TABLES, UNDERSTOOD
 from include.errors import DataError, LakeError
+from include.lake.catalog import ALIAS
 from include.lake.insert_rows import insert_rows
 from include.lake.lake import Lake
 from include.publish.publish import Publication, close_publication, open_publication
 
 log = logging.getLogger(__name__)
-FEATURES = ("user_items", "user_stats", "item_stats")
+FEATURES = ("user_items", "user_stats", "item_stats", *UNDERSTOOD)
 SHOWN = 5
 # Temporary table: what a table held.
 _THEN = "rows_of_then"
@@ -69,7 +70,7 @@ def rollback(lake: Lake, publication_id: str, *, run_id: str, now: datetime) -> 
         for name in SERVING_SET:
             renamed = "replace (? as publication_id)"
             _restore(con, f"serving.{name}", found.snapshot, renamed, [publication.publication_id])
-        for name in FEATURES:
+        for name in _features_of_then(con, found.snapshot):
             _restore(con, f"features.{name}", found.snapshot)
         _restore_unlisted(con, found.snapshot)
         con.execute("update ops.model_versions set status = 'retired' where status = 'champion'")
@@ -85,6 +86,15 @@ def rollback(lake: Lake, publication_id: str, *, run_id: str, now: datetime) -> 
     publication = lake.write(work, run_id=run_id, message=f"rollback to {publication_id}")
     log.info("%s is live, with the lists of %s", publication.publication_id, publication_id)
     return publication
+
+
+def _features_of_then(con: duckdb.DuckDBPyConnection, snapshot: int) -> list[str]:
+    """Those of FEATURES that there were: what a later version brought is made anew by the next nightly."""
+    then = con.execute(
+        f"select table_name from __ducklake_metadata_{ALIAS}.ducklake_table where begin_snapshot <= ?",
+        [snapshot],
+    ).fetchall()
+    return [name for name in FEATURES if (name,) in then]
 
 
 def _check_model(lake: Lake, kept: Kept) -> None:

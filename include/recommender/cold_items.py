@@ -7,7 +7,6 @@ import scipy.sparse as sp
 
 from include.ranking.blend import top_k
 from include.recommender.model import Recommender
-from include.retrieval.text import Text
 
 
 def cold_item_weights(recommender: Recommender) -> tuple[np.ndarray, sp.csr_matrix]:
@@ -19,8 +18,8 @@ def cold_item_weights(recommender: Recommender) -> tuple[np.ndarray, sp.csr_matr
     n_items = len(recommender.catalogue)
     users = np.zeros(n_items)
     users[: recommender.n_fitted] = recommender.statistics.n_users
-    text = recommender.sources.get(Text.name)
-    if not isinstance(text, Text) or recommender.config.cold_discount == 0:
+    text = recommender.texts
+    if text is None or recommender.config.cold_discount == 0:
         return np.zeros(0, np.int64), sp.csr_matrix((n_items, 0), dtype=np.float32)
     has_text = np.abs(text.embeddings).sum(axis=1) > 0
     cold = np.flatnonzero((users == 0) & has_text)

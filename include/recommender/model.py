@@ -9,11 +9,13 @@ import numpy as np
 
 from include.errors import ModelError
 from include.interactions.catalogue import Catalogue, align_catalogue
+from include.interactions.labels import Labels
 from include.ranking.ranker import Ranker
 from include.ranking.ranking_features import ItemStatistics
 from include.recommender.model_config import ModelConfig
 from include.retrieval.source import Source
 from include.retrieval.text import Text
+from include.understanding.attribute_model import AttributeModel
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Recommender:
     ranker: re-orders the blend's best candidates; None where it did not beat the blend.
     reach: how far unseen items may be lifted, 0..1; lifts: float32 (n_fitted,), what that came to for each
     item (include/ranking/reach.py); None: no item is lifted.
+    attributes: which labels there are and how a text tells them; None: a model of before there were any.
+    labels: of the catalogue's items, found by `with_catalogue`.
     """
 
     catalogue: Catalogue
@@ -52,6 +56,14 @@ class Recommender:
     ranker: Ranker | None = None
     reach: float = 0.0
     lifts: np.ndarray | None = None
+    attributes: AttributeModel | None = None
+    labels: Labels | None = None
+
+    @property
+    def texts(self) -> Text | None:
+        """The source that knows the items' texts; None where it was left out."""
+        found = self.sources.get(Text.name)
+        return found if isinstance(found, Text) else None
 
     @property
     def source_names(self) -> tuple[str, ...]:
@@ -69,8 +81,8 @@ class Recommender:
         """
         aligned = align_catalogue(self.fitted_item_ids, catalogue)
         sources = dict(self.sources)
-        text = sources.get(Text.name)
-        if isinstance(text, Text):
+        text = self.texts
+        if text is not None:
             if aligned.embeddings is None:
                 aligned = replace(aligned, embeddings=_padded(text.embeddings, len(aligned)))
             elif aligned.embeddings.shape[1] != text.embeddings.shape[1]:
@@ -80,7 +92,15 @@ class Recommender:
                 )
             else:
                 sources[Text.name] = text.with_embeddings(aligned.embeddings)
-        return replace(self, catalogue=aligned, sources=sources)
+        current = replace(self, catalogue=aligned, sources=sources)
+        return replace(current, labels=current.find_labels())
+
+    def find_labels(self) -> Labels | None:
+        """Labels of every item of the catalogue; None where the model knows of no attributes."""
+        if self.attributes is None:
+            return None
+        vectors = None if self.texts is None else _padded(self.texts.embeddings, len(self.catalogue))
+        return self.attributes.label_items(self.catalogue, vectors)
 
     def with_config(self, config: ModelConfig) -> Recommender:
         """Other rules, sizes or diversity on the same fitted sources."""

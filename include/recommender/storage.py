@@ -23,6 +23,7 @@ from include.recommender.model import FitReport, Recommender
 from include.recommender.model_config import ModelConfig, Tuning
 from include.retrieval.registry import SOURCES
 from include.retrieval.text import Text
+from include.understanding.attribute_model import AttributeModel
 from include.whole_files import whole_file, write_whole
 
 FORMAT = 1
@@ -57,6 +58,8 @@ def save_recommender(recommender: Recommender, path: Path) -> str:
         arrays["lifts"] = recommender.lifts
     if recommender.ranker is not None:
         arrays |= {f"ranker/{key}": value for key, value in recommender.ranker.arrays().items()}
+    if recommender.attributes is not None:
+        arrays |= {f"attributes/{key}": value for key, value in recommender.attributes.arrays().items()}
     with whole_file(path) as partial:
         with partial.open("wb") as file:
             # Typed loosely because numpy's stub takes the second positional argument for a flag.
@@ -130,6 +133,7 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> Recommender:
         Ranker.from_arrays(_under(arrays, "ranker/")) if "ranker/trees" in arrays else None,
         meta.get("reach", 0.0),
         arrays.get("lifts"),
+        AttributeModel.from_arrays(_under(arrays, "attributes/")) if "attributes/name" in arrays else None,
     )
 
 

@@ -16,6 +16,13 @@ import numpy as np
 from include.config.domain import Domain
 from include.features.training_matrices import load_catalogue, load_histories
 from include.publish.listing import list_users
+from include.publish.portrait_tables import (
+    attribute_rows,
+    delete_portraits,
+    insert_portraits,
+    portrait_rows,
+    replace_attributes,
+)
 from include.publish.publish import (
     Publication,
     delete_lists,
@@ -86,6 +93,8 @@ def relist(
             scored = pool.submit(lambda: concatenate_lists([*list_users(current, domain, histories)]))
             write_pairs(con)
             delete_lists(con, USERS)
+            delete_portraits(con, USERS)
+            portraits = portrait_rows(current, domain.understanding, user_ids, histories)
             judged_by = find_audited(con, domain, as_of, users=USERS, user_items=PAIRS)
             lists = scored.result()
         listed = recommendation_rows(current, user_ids, lists)
@@ -94,6 +103,7 @@ def relist(
         tables = {**judged_by, "recommendations": listed, "candidate_lists": candidates}
         audit_lists(con, domain, publication, as_of, tables)
         insert_lists(con, listed, candidates, publication)
+        insert_portraits(con, portraits, as_of, publication)
     if len(changed):
         _relist_items(con, current, publication)
     return Relisted(len(user_ids), len(changed), rows)
@@ -113,6 +123,8 @@ def _relist_items(con: duckdb.DuckDBPyConnection, current: Recommender, publicat
     positions = current.catalogue.index_of(_ids(con, f"select item_id from {NEIGHBOURS} order by item_id"))
     neighbours = similar_items(current, items=positions[positions >= 0])
     replace_similar(con, similar_rows(current, neighbours), NEIGHBOURS, publication)
+    changed = current.catalogue.index_of(_ids(con, f"select item_id from {ITEMS} order by item_id"))
+    replace_attributes(con, attribute_rows(current, changed[changed >= 0]), ITEMS, publication)
     replace_popular(con, popular_rows(current, popular_items(current)), publication)
 
 

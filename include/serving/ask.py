@@ -165,8 +165,8 @@ def find_fitting(
 
 def clause_fit(recommender: Recommender, clauses: Sequence[Clause], encode: Encode) -> np.ndarray:
     """float (n_clauses, n_items): cosine of each item's text with each clause, 0 for items without a text."""
-    text = recommender.sources.get(Text.name)
-    if not isinstance(text, Text):
+    text = recommender.texts
+    if text is None:
         why = recommender.report.left_out.get(Text.name, "the domain file's retrieval.sources leave it out")
         raise ModelError(f"ask: the published model knows no item texts ({why})")
     vectors = np.zeros((len(clauses), text.embeddings.shape[1]), np.float32)

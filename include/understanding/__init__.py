@@ -1,0 +1,1 @@
+"""What items are and what people are after, in labels and in words: see docs/understanding.md."""
