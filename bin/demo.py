@@ -21,6 +21,7 @@ from include.demo.show import (
     show_evaluation,
     show_latest,
     show_list,
+    show_portrait,
     show_stages,
 )
 from include.errors import NightjarError
@@ -70,7 +71,10 @@ def main() -> int:
     seconds = time.monotonic() - landed_at
     show_refresh(settings, before, known, seconds)
     if users:
-        say("", "4. A request in words")
+        say("", "4. What is known of a person, in words")
+        with open_lake(settings, read_only=True) as lake:
+            say("", *("   " + line for line in show_portrait(lake, users[0])))
+        say("", "5. A request in words")
         show_request(settings, users[0])
     say(
         "",

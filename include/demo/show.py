@@ -42,6 +42,31 @@ def show_asked(lake: Lake, ask: str, rows: Sequence[tuple[int, str, str]]) -> li
     ]
 
 
+def show_portrait(lake: Lake, user_id: str) -> list[str]:
+    """What features.user_* tell of a user: taste and intent in a sentence each, and the strongest interests."""
+    found = lake.rows(
+        "select profiles.profile, intents.about, intents.confidence"
+        " from features.user_profiles as profiles"
+        " inner join features.user_intents as intents using (user_id) where user_id = ?",
+        [user_id],
+    )
+    interests = lake.rows(
+        "select label, weight, lift from features.user_interests where user_id = ? order by rank limit 4",
+        [user_id],
+    )
+    if not found:
+        return [f"User {user_id}: nothing is known yet"]
+    profile, about, confidence = found[0]
+    told = ", ".join(
+        f"{label} {weight:.0%} ({lift:.1f} times everyone's)" for label, weight, lift in interests
+    )
+    return [
+        f"User {user_id}: {profile}",
+        f"    now      {about} (confidence {confidence:.2f})",
+        f"    likes    {told}",
+    ]
+
+
 def listed_items(lake: Lake, user_id: str) -> list[str]:
     """Item ids of the shown ranks of a user's list."""
     rows = lake.rows(

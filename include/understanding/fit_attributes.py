@@ -28,7 +28,7 @@ Encode = Callable[[Sequence[str]], np.ndarray]
 MIN_EXAMPLES = 20
 MAX_LEARNED = 64
 # Standard deviations above the mean cosine at which a prompt is as likely right as wrong, and how steep.
-PROMPT_AT, PROMPT_STEEPNESS = 2.0, 2.0
+PROMPT_AT, PROMPT_STEEPNESS = 2.5, 2.0
 # Cosine with a topic's centre from which an item belongs to it, and how steep.
 TOPIC_AT, TOPIC_STEEPNESS = 0.35, 12.0
 ENOUGH_LABELLED = 0.5  # share of items with a label from which topics are not looked for

@@ -9,10 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 MIN_TOPIC_ITEMS = 5
-NAME_WORDS = 3
+NAME_WORDS = 2
 _WORD = re.compile(r"[^\W\d_]{3,}")
-# In shares of texts: a word that stands in more of all of them names nothing.
-MAX_SHARE = 0.3
 
 
 def find_topics(
@@ -56,7 +54,11 @@ def _name(here: Counter[str], everywhere: Counter[str], n_here: int, n_all: int)
     scored = {
         word: count / n_here * np.log(count / n_here * n_all / everywhere[word])
         for word, count in here.items()
-        if count >= max(2, 0.1 * n_here) and everywhere[word] <= max(2, MAX_SHARE * n_all)
+        if count >= max(2, 0.1 * n_here)
     }
-    best = sorted(scored, key=lambda word: (-scored[word], word))[:NAME_WORDS]
-    return ", ".join(word for word in best if scored[word] > 0)
+    name: list[str] = []
+    for word in sorted(scored, key=lambda word: (-scored[word], word)):
+        is_known = any(word.startswith(other) or other.startswith(word) for other in name)  # heart, hearts
+        if scored[word] > 0 and not is_known and len(name) < NAME_WORDS:
+            name.append(word)
+    return " & ".join(name)
