@@ -62,6 +62,8 @@ EVENT_FIELDS = (
     ("session_id", "VARCHAR", "visit or basket it belongs to; null where unknown"),
     ("variant", "VARCHAR", "A/B variant the person saw; null outside experiments"),
     ("context", "VARCHAR", "JSON object with whatever else was landed, as a device; null where nothing was"),
+    ("text", "VARCHAR", "what the person wrote: a review, a comment, a query; null where nothing was"),
+    ("recommendation_id", "VARCHAR", "of the answer that led here, as the API gave it; null where none did"),
 )
 ITEM_FIELDS = (
     ("item_id", "VARCHAR", "the item, as events name it"),

@@ -15,6 +15,7 @@ import yaml
 
 from include.config.consumed import Consumed
 from include.config.domain_file import (
+    ApiConfig,
     DomainFile,
     EvaluationConfig,
     EventsConfig,
@@ -76,6 +77,7 @@ class Domain:
     gate: GateConfig
     refresh: RefreshConfig
     maintenance: MaintenanceConfig
+    api: ApiConfig
     understanding: Understanding
     model: dict[str, Any]
     file: Path
@@ -135,6 +137,7 @@ def load_domain(path: Path) -> Domain:
         gate=GateConfig(file.gate.max_loss, _bounds(file.limits, where)),
         refresh=_refresh(file.refresh, where),
         maintenance=file.maintenance,
+        api=file.api,
         understanding=file.understanding,
         model={key: value for key, value in model.items() if value is not None},
         file=path,

@@ -322,6 +322,21 @@ class MaintenanceConfig:
     """Days that pages of runs stay below `reports/`."""
 
 
+@section
+class ApiConfig:
+    """The HTTP API."""
+
+    stale_after_hours: Annotated[Number, Field(gt=0)] | None = None
+    """Hours after the newest nightly from which `/v1/health` answers 503; none: 30 where the clock is wall,
+    never where the data are at rest."""
+
+    requests_per_minute: AtLeastOne = 60_000
+    """Requests that one key may make in a minute; more are answered with 429."""
+
+    max_body_kb: AtLeastOne = 1024
+    """Kilobytes of a request's body; a larger one is answered with 413."""
+
+
 Limits = Annotated[dict[str, Limit], BeforeValidator(_nothing)]
 
 
@@ -385,6 +400,9 @@ class DomainFile:
 
     maintenance: MaintenanceConfig = Field(default_factory=MaintenanceConfig)
     """How long things are kept."""
+
+    api: ApiConfig = Field(default_factory=ApiConfig)
+    """The HTTP API."""
 
     understanding: Understanding = Field(default_factory=Understanding)
     """What items are and what people are after."""

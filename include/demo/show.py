@@ -43,7 +43,7 @@ def show_asked(lake: Lake, ask: str, rows: Sequence[tuple[int, str, str]]) -> li
 
 
 def show_portrait(lake: Lake, user_id: str) -> list[str]:
-    """What features.user_* tell of a user: taste and intent in a sentence each, and the strongest interests."""
+    """What features.user_* tell of a user: taste and intent in a sentence each, the strongest interests."""
     found = lake.rows(
         "select profiles.profile, intents.about, intents.confidence"
         " from features.user_profiles as profiles"

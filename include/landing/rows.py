@@ -21,7 +21,7 @@ MAX_VALUE = 1e9
 # The raw row is kept for people and for replay; more than this is neither.
 MAX_RAW_CHARS = 65_536
 
-_IDS = {"event_id", "user_id", "item_id", "event_type", "session_id", "variant"}
+_IDS = {"event_id", "user_id", "item_id", "event_type", "session_id", "variant", "recommendation_id"}
 _NAMES = {"event_id", "user_id", "item_id"}
 _INSTANTS = {"event_at", "available_from", "available_to", "updated_at"}
 _JSON = {"context", "attributes"}

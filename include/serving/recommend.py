@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import TracebackType
@@ -17,13 +17,18 @@ from typing import Any
 
 import numpy as np
 
+from include.config.consumed import Consumed
 from include.config.domain import Domain
 from include.config.segment_words import segment_name, segment_words
 from include.errors import DataError, ModelError
 from include.features.training_matrices import load_catalogue, load_histories
+from include.interactions.catalogue import NO_ITEM, Catalogue
 from include.publish.champion import find_champion
 from include.publish.consumed_pairs import consumed_relation
+from include.publish.tables import recommendation_rows
+from include.recommender.build_lists import blend, recommend_block, score_block
 from include.recommender.model import Recommender
+from include.recommender.reasons import explain
 from include.serving.ask import SOURCE, Asked, Encode, find_fitting, next_turn, read_clauses, titles_of
 from include.serving.connection import open_reader, when_unlocked
 from include.serving.session import order_by_model, order_by_neighbours, session_nearness
@@ -35,6 +40,8 @@ MAX_ITEMS = 1000
 # A session is short; what lies further back is in the user's history.
 MAX_SESSION_ITEMS = 50
 EVERYONE = "all"
+# Which items of a catalogue may be answered: bool (n_items,).
+Among = Callable[[Catalogue], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,7 @@ class Reader:
         self._model: tuple[str, Recommender | None] | None = None
         self._unusable = ""
         self._titles: dict[str, int] = {}
+        self._places: dict[str, int] = {}
 
     def __enter__(self) -> Reader:
         return self
@@ -92,6 +100,21 @@ class Reader:
     def close(self) -> None:
         self._lake.close()
 
+    def warm(self) -> None:
+        """Load the published model and the text model, so that no answer waits for them."""
+        with self._lock:
+            newest = when_unlocked(
+                lambda: self._rows(
+                    "select model_version, as_of from serving.publications order by publication_id desc limit 1"
+                )
+            )
+            if newest:
+                when_unlocked(lambda: self._recommender(*newest[0]))
+        try:
+            self._encode(["warm"])
+        except ModelError as error:
+            log.warning("requests in words cannot be answered: %s", error)
+
     def recommend(
         self,
         user_id: str,
@@ -100,6 +123,7 @@ class Reader:
         *,
         ask: str | None = None,
         previous: Asked | None = None,
+        among: Among | None = None,
     ) -> Answer:
         """The best n items for a user; fewer where the list holds no more.
 
@@ -109,29 +133,84 @@ class Reader:
         what they have had, after the items most alike those of the session.
         ask: what is wanted, in words: the whole catalogue is then looked through, by the words and the user's
         taste together (include/serving/ask.py).  previous: Answer.asked of the answer that this one refines.
-        Raises DataError on an n out of range or an ask without words, ModelError on an ask where the
-        published model cannot be loaded or knows no texts.
+        among: which items may be answered, of the published model's catalogue; a list that holds too few of
+        them is filled up from the whole catalogue by the model that made it.
+        Raises DataError on an n out of range or an ask without words, ModelError on an ask, or among,
+        where the published model cannot be loaded, and on an ask where it knows no texts.
         """
         if not 1 <= n <= MAX_ITEMS:
             raise DataError(f"n is {n}; expected 1 to {MAX_ITEMS}")
-        session = [str(item) for item in session_items][-MAX_SESSION_ITEMS:]
+        session = [_storable(item) for item in session_items][-MAX_SESSION_ITEMS:]
         if ask is None and previous is not None:
             raise DataError("previous is given without ask; expected both, or neither for the plain list")
         asked = None if ask is None else next_turn(ask, previous)
         with self._lock:
-            return when_unlocked(lambda: self._at_one_snapshot(str(user_id), n, session, asked))
+            user = _storable(user_id)
+            return when_unlocked(lambda: self._at_one_snapshot(user, n, session, asked, among))
 
-    def _at_one_snapshot(self, user_id: str, n: int, session: list[str], asked: Asked | None) -> Answer:
+    def rerank(self, user_id: str, item_ids: Sequence[str], session_items: Sequence[str] = ()) -> Answer:
+        """The given items in the user's order, with the score and reason that each has for them.
+
+        Items that the published model does not know come last, in the order given. What the user has had is
+        ranked all the same: whoever names an item wants its place. session_items: as in `recommend`.
+        Raises DataError on no item, too many or one given twice, ModelError without a usable model.
+        """
+        wanted = [_storable(item) for item in item_ids]
+        if not 1 <= len(wanted) <= MAX_ITEMS or len(set(wanted)) < len(wanted):
+            raise DataError(f"{len(wanted)} items to rank; expected 1 to {MAX_ITEMS}, none of them twice")
+        session = [_storable(item) for item in session_items][-MAX_SESSION_ITEMS:]
+        with self._lock:
+            return when_unlocked(lambda: self._reranked(_storable(user_id), wanted, session))
+
+    def _reranked(self, user_id: str, wanted: list[str], session: list[str]) -> Answer:
         self._lake.con.execute("begin")
         try:
-            if asked is None:
-                return self._answer(user_id, n, session)
-            plain = self._answer(user_id, n, [])
-            return plain if plain.model_version is None else self._in_words(plain, n, session, asked)
+            plain = self._answer(user_id, MAX_ITEMS, [], None)
+            if plain.model_version is None or plain.generated_at is None:
+                return plain
+            model = self._usable(plain.model_version, plain.generated_at, "rerank")
+            # What lists may not hold has its place all the same: nothing is consumed, nothing is blocked.
+            rules = replace(model.config.rules, block_items=(), block_categories=())
+            asked = replace(model, config=replace(model.config, consumed=Consumed("allow"), rules=rules))
+            history = load_histories(
+                self._lake.con, self._domain, np.array([user_id]), asked, plain.generated_at
+            )
+            scores = score_block(asked, history)
+            blended = blend(asked, scores)[0]
+            place = np.array([self._places.get(item, NO_ITEM) for item in wanted])
+            known_items = place[place != NO_ITEM]
+            known_items = known_items[np.isfinite(blended[known_items])]
+            items = known_items[np.argsort(-blended[known_items], kind="stable")]
+            source, _, _, reasons = explain(asked, history, scores.scaled, items[None, :])
+            rows: list[tuple[Any, ...]] = [
+                (str(model.catalogue.item_ids[item]), float(blended[item]), asked.source_names[of], reason)
+                for item, of, reason in zip(items, source[0], reasons[0], strict=True)
+            ]
+            if session and rows:
+                rows = self._in_session_order(
+                    rows, session, plain.model_version, plain.generated_at, frozenset(), is_stranger=False
+                )
+            known = {row[0] for row in rows}
+            lowest = min((row[1] for row in rows), default=0.0)
+            rows += [(item, lowest, "unknown", "not known") for item in wanted if item not in known]
+            ranked = tuple(Recommended(rank, *row) for rank, row in enumerate(rows, start=1))
+            return replace(plain, items=ranked)
         finally:
             self._lake.con.execute("rollback")
 
-    def _answer(self, user_id: str, n: int, session: list[str]) -> Answer:
+    def _at_one_snapshot(
+        self, user_id: str, n: int, session: list[str], asked: Asked | None, among: Among | None
+    ) -> Answer:
+        self._lake.con.execute("begin")
+        try:
+            if asked is None:
+                return self._answer(user_id, n, session, among)
+            plain = self._answer(user_id, n, [], None)
+            return plain if plain.model_version is None else self._in_words(plain, n, session, asked, among)
+        finally:
+            self._lake.con.execute("rollback")
+
+    def _answer(self, user_id: str, n: int, session: list[str], among: Among | None) -> Answer:
         # One statement answers a known user: each costs 5 to 10 ms, most of it in the lake's catalog.
         rows = self._rows(
             "select item_id, score, source, reason, publication_id, model_version, generated_at"
@@ -153,6 +232,8 @@ class Reader:
             # Who is known may have no list because they have had everything.
             had = self._consumed(user_id, as_of)
             rows = [row for row in rows if row[0] not in had]
+        if among is not None:
+            rows = self._filled_up(rows, user_id, n + len(session), among, model_version, as_of)
         if session:
             is_stranger = fallback is not None
             rows = self._in_session_order(rows, session, model_version, as_of, had, is_stranger=is_stranger)
@@ -161,12 +242,43 @@ class Reader:
         items = tuple(Recommended(rank, *row[:4]) for rank, row in enumerate(rows[:n], start=1))
         return Answer(user_id, publication_id, model_version, as_of, fallback, items)
 
-    def _in_words(self, answer: Answer, n: int, session: list[str], asked: Asked) -> Answer:
+    def _filled_up(
+        self,
+        rows: list[tuple[Any, ...]],
+        user_id: str,
+        n: int,
+        among: Among,
+        model_version: str,
+        as_of: datetime,
+    ) -> list[tuple[Any, ...]]:
+        """What may be answered of a list; where that is short of n, what the model ranks next."""
+        model = _narrowed(self._usable(model_version, as_of, "filters"), among)
+        is_open = model.catalogue.is_available
+        kept = [row for row in rows if (at := self._places.get(row[0])) is not None and is_open[at]]
+        if len(kept) >= n:
+            return kept
+        history = load_histories(self._lake.con, self._domain, np.array([user_id]), model, as_of)
+        listed = {row[0] for row in kept}
+        lists = recommend_block(model, history, min(n + len(kept), MAX_ITEMS), with_candidates=False)
+        found = recommendation_rows(model, np.array([user_id]), lists).to_pylist()
+        return kept + [
+            (row["item_id"], row["score"], row["source"], row["reason"])
+            for row in found
+            if row["item_id"] not in listed
+        ]
+
+    def _usable(self, model_version: str, as_of: datetime, what: str) -> Recommender:
+        model = self._recommender(model_version, as_of)
+        if model is None:
+            raise ModelError(f"{what}: the published model cannot be used: {self._unusable}")
+        return model
+
+    def _in_words(
+        self, answer: Answer, n: int, session: list[str], asked: Asked, among: Among | None
+    ) -> Answer:
         """The answer to a request in words, of the publication that wrote the user's list."""
         assert answer.model_version is not None and answer.generated_at is not None
-        model = self._recommender(answer.model_version, answer.generated_at)
-        if model is None:
-            raise ModelError(f"ask: the published model cannot be used: {self._unusable}")
+        model = _narrowed(self._usable(answer.model_version, answer.generated_at, "ask"), among)
         history = load_histories(
             self._lake.con, self._domain, np.array([answer.user_id]), model, answer.generated_at
         )
@@ -285,7 +397,23 @@ class Reader:
                 log.warning("sessions are ordered by similar items alone: %s", error)
             self._model = (model_version, model)
             self._titles = titles_of(model) if model is not None else {}
+            ids = [] if model is None else model.catalogue.item_ids.tolist()
+            self._places = {item: place for place, item in enumerate(ids)}
         return self._model[1]
 
     def _rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         return self._lake.rows(sql, parameters)
+
+
+def _narrowed(model: Recommender, among: Among | None) -> Recommender:
+    """The same model, for which nothing else is available."""
+    if among is None:
+        return model
+    catalogue = model.catalogue
+    is_available = catalogue.is_available & among(catalogue)
+    return replace(model, catalogue=replace(catalogue, is_available=is_available))
+
+
+def _storable(text: object) -> str:
+    """As the lake can be asked for it: half a surrogate pair is in no stored id, and stays unlike any."""
+    return str(text).encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,0 +1,109 @@
+"""The web page: how fresh and good the lists are, and why a person gets theirs.
+
+Server-rendered, nothing fetched from elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from include.api.health import health_of
+from include.api.page_figures import Figures, overview_figures
+from include.api.refusals import Refused
+from include.api.service import Request, Service
+from include.pages import render
+from include.settings import utc_now
+
+Guard = Callable[[str], Any]
+TEMPLATES = Path(__file__).with_name("templates")
+COOKIE = "nightjar_key"
+LOGIN = "/login"
+# Nothing from elsewhere, and no framing but by the same server.
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self';"
+    " img-src data:; form-action 'self'; frame-ancestors 'self'; base-uri 'none'"
+)
+SHOWN_HISTORY, SHOWN_LIST, SHOWN_SIMILAR = 30, 20, 20
+
+
+def page(name: str, *, title: str, status: int = 200, **values: object) -> HTMLResponse:
+    """A page of ``templates``; whatever is filled in is escaped."""
+    html = render(TEMPLATES / f"{name}.html.j2", title=title, **values)
+    return HTMLResponse(html, status, {"Content-Security-Policy": _POLICY, "Referrer-Policy": "same-origin"})
+
+
+def page_routes(service: Service, guard: Guard) -> APIRouter:
+    routes = APIRouter(include_in_schema=False)
+    read = APIRouter(include_in_schema=False, dependencies=[Depends(guard("read"))])
+
+    @routes.get(LOGIN)
+    def login() -> HTMLResponse:
+        return page("login", title="Log in", problem="")
+
+    @routes.post(LOGIN)
+    def log_in(key: Annotated[str, Form(max_length=200)] = "") -> Response:
+        """The key goes into a cookie that no script can read; whether it is one, the next page finds out."""
+        answer = RedirectResponse("/", 303)
+        answer.set_cookie(COOKIE, key.strip(), httponly=True, samesite="strict", max_age=12 * 3600)
+        return answer
+
+    @routes.post("/logout")
+    def log_out() -> Response:
+        answer = RedirectResponse(LOGIN, 303)
+        answer.delete_cookie(COOKIE)
+        return answer
+
+    @read.get("/")
+    def overview() -> HTMLResponse:
+        health, is_well = health_of(service, utc_now())
+        figures = overview_figures(service.look_ups) if health.get("publication_id") else Figures()
+        return page("overview", title="Overview", health=health, is_well=is_well, figures=figures)
+
+    @read.get("/person")
+    def person(user: str = "", find: str = "") -> HTMLResponse:
+        look_ups = service.look_ups
+        if not user:
+            found = look_ups.find_users(find[:200], 50)
+            return page("people", title="People", find=find, found=found)
+        answer = service.told(service.recommend(Request(user, SHOWN_LIST)))
+        return page(
+            "person",
+            title=f"Person {user}",
+            user=user,
+            portrait=look_ups.profile(user),
+            history=look_ups.history(user, SHOWN_HISTORY),
+            answer=answer,
+            bars=score_bars(answer["items"]),
+        )
+
+    @read.get("/item")
+    def item(item: str) -> HTMLResponse:
+        found = service.look_ups.item(item)
+        if found is None:
+            raise Refused(404, f"no item {item[:80]!r}")
+        similar = service.look_ups.similar(item, SHOWN_SIMILAR)
+        return page("item", title=found["title"] or item, item=found, similar=similar)
+
+    both = APIRouter()
+    both.include_router(routes)
+    both.include_router(read)
+    return both
+
+
+def score_bars(items: list[dict[str, Any]]) -> list[int]:
+    """Widths in percent: scores compare within one list only."""
+    scores = [row["score"] for row in items]
+    low, high = min(scores, default=0.0), max(scores, default=1.0)
+    return [round(8 + 92 * (score - low) / (high - low)) if high > low else 100 for score in scores]
+
+
+def refusal_page(status: int, message: str) -> Response:
+    """Without a key to the login, else one clear sentence."""
+    if status == 401:
+        return RedirectResponse(LOGIN, 303)
+    return page("problem", title="Not this time", status=status, message=message)
