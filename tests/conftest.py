@@ -92,7 +92,7 @@ def any_catalog(request: pytest.FixtureRequest, tmp_path: Path, domain_file: Pat
 
 
 # Fixtures that start a server; tests that want one are marked, so that nobody forgets (make test-quick).
-_SERVERS = {"postgres", "servers"}
+_SERVERS = {"postgres", "servers", "api_server"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

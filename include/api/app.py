@@ -106,10 +106,6 @@ def problem(path: str, status: int, message: str) -> Response:
     return JSONResponse({"error": message}, status)
 
 
-class _TooLarge(Exception):
-    pass
-
-
 class _Edge:
     """Counts, times and bounds every request; plain ASGI, since Starlette's own layer costs more."""
 
@@ -117,6 +113,7 @@ class _Edge:
         self._app = app
         self._metrics = metrics
         self._max_body = max_body
+        self._too_large = f"the body is larger than {max_body // 1024:,} KB (api.max_body_kb)"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -129,7 +126,7 @@ class _Edge:
             message = await receive()
             size += len(message.get("body", b""))
             if size > self._max_body:
-                raise _TooLarge
+                raise HTTPException(413, self._too_large)  # FastAPI lets no other pass
             return message
 
         async def counted(message: Message) -> None:
@@ -141,12 +138,10 @@ class _Edge:
 
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         try:
-            if not declared.isdigit() or int(declared) > self._max_body:
-                raise _TooLarge
-            await self._app(scope, bounded, counted)
-        except _TooLarge:
-            said = f"the body is larger than {self._max_body // 1024:,} KB (api.max_body_kb)"
-            await problem(scope["path"], 413, said)(scope, receive, counted)
+            if declared.isdigit() and int(declared) <= self._max_body:
+                await self._app(scope, bounded, counted)
+            else:
+                await problem(scope["path"], 413, self._too_large)(scope, receive, counted)
         finally:
             route: Any = scope.get("route")
             name = getattr(route, "path", "none")

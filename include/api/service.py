@@ -157,10 +157,7 @@ class Service:
         )
 
     def rerank(self, user_id: str, item_ids: Sequence[str], session: Sequence[str]) -> Answer:
-        """The given items in the person's order: by their list, or the model where it holds others too.
-
-        What the model does not know comes last, in the order given. Items that the person has had stay.
-        """
+        """The given items in the person's order: see `Reader.rerank`."""
         return self.reader.rerank(user_id, item_ids, session)
 
     def told(self, answer: Answer, request: Request | None = None) -> dict[str, Any]:

@@ -38,8 +38,8 @@ def _is_locked(error: BaseException) -> bool:
 
 # Beside BEGIN and ROLLBACK, which keep an answer to one snapshot.
 _ALLOWED = (duckdb.StatementType.SELECT, duckdb.StatementType.TRANSACTION)
-# Functions of the loaded extensions open files, and databases, whatever the settings say. One only names those
-# of the lake.
+# Functions of the loaded extensions open files, and databases, whatever the settings say. One names
+# the lake's files and opens none.
 _OPENS_FILES = re.compile(r"\b(?!ducklake_list_files\b)(sqlite|postgres|ducklake)_\w+\s*\(", re.IGNORECASE)
 
 

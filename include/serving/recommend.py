@@ -40,6 +40,10 @@ MAX_ITEMS = 1000
 # A session is short; what lies further back is in the user's history.
 MAX_SESSION_ITEMS = 50
 EVERYONE = "all"
+_NEWEST = (
+    "select publication_id, model_version, as_of from serving.publications"
+    " order by publication_id desc limit 1"
+)
 # Which items of a catalogue may be answered: bool (n_items,).
 Among = Callable[[Catalogue], np.ndarray]
 
@@ -103,13 +107,8 @@ class Reader:
     def warm(self) -> None:
         """Load the published model and the text model, so that no answer waits for them."""
         with self._lock:
-            newest = when_unlocked(
-                lambda: self._rows(
-                    "select model_version, as_of from serving.publications order by publication_id desc limit 1"
-                )
-            )
-            if newest:
-                when_unlocked(lambda: self._recommender(*newest[0]))
+            if newest := when_unlocked(lambda: self._rows(_NEWEST)):
+                when_unlocked(lambda: self._recommender(*newest[0][1:]))
         try:
             self._encode(["warm"])
         except ModelError as error:
@@ -221,10 +220,7 @@ class Reader:
         if rows:
             publication_id, model_version, as_of = rows[0][4:]
         else:
-            published = self._rows(
-                "select publication_id, model_version, as_of from serving.publications"
-                " order by publication_id desc limit 1"
-            )
+            published = self._rows(_NEWEST)
             if not published:
                 return Answer(user_id, None, None, None, EVERYONE, ())
             publication_id, model_version, as_of = published[0]

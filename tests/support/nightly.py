@@ -55,23 +55,36 @@ def land(settings: Settings, kind: str, name: str, rows: Sequence[Mapping[str, o
 
 
 def publish_nightly(
-    settings: Settings, domain: Domain, run_id: str = "nightly", as_of: datetime | None = None
+    settings: Settings,
+    domain: Domain,
+    run_id: str = "nightly",
+    as_of: datetime | None = None,
+    *,
+    with_text_model: bool = False,
 ) -> Run:
     """Everything from landing files to the commit."""
-    run = stage_nightly(settings, domain, run_id, as_of)
+    run = stage_nightly(settings, domain, run_id, as_of, with_text_model=with_text_model)
     publishing.publish(run)
     return run
 
 
 def stage_nightly(
-    settings: Settings, domain: Domain, run_id: str = "nightly", as_of: datetime | None = None
+    settings: Settings,
+    domain: Domain,
+    run_id: str = "nightly",
+    as_of: datetime | None = None,
+    *,
+    with_text_model: bool = False,
 ) -> Run:
     """Everything before the publish, for tests that let a refresh come in between."""
     run = Run(run_id, settings, domain)
     stages.ingest(run, as_of.isoformat() if as_of else None, None)
     with open_lake(settings) as lake:
         build_features(lake, run)
-        embed_without_model(lake, domain, [row[0] for row in lake.rows("select title from raw.items")])
+        if not with_text_model:
+            embed_without_model(lake, domain, [row[0] for row in lake.rows("select title from raw.items")])
+    if with_text_model:
+        stages.embed_texts(run)
     fit_unjudged(run)
     stages.train(run)
     stages.rank_candidates(run)

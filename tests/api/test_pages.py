@@ -1,0 +1,65 @@
+"""The pages: what they show, to whom, and that nothing on them runs but their own script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import httpx
+
+from tests.support.api_server import ApiServer
+from tests.support.books import NEWEST, purchase
+from tests.support.nightly import land
+
+
+@contextmanager
+def logged_in(server: ApiServer) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, follow_redirects=True, timeout=30) as client:
+        assert "Log in" in client.get("/").text
+        done = client.post("/login", data={"key": server.keys["read"]})
+        assert done.status_code == 200 and "The lists are fresh" in done.text
+        yield client
+
+
+def test_login_and_logout(api_server: ApiServer) -> None:
+    with logged_in(api_server) as client:
+        assert "HttpOnly" in httpx.post(f"{api_server.url}/login", data={"key": "x"}).headers["set-cookie"]
+        client.post("/logout")
+        assert "Log in" in client.get("/person").text
+        assert "Log in" in client.post("/login", data={"key": "nj_wrong"}).text
+
+
+def test_overview(api_server: ApiServer) -> None:
+    with logged_in(api_server) as client:
+        text = client.get("/").text
+        for said in ("Publications", "nightly", "Quarantine", "from serving.publications"):
+            assert said in text, said
+
+
+def test_a_person_and_an_item(api_server: ApiServer) -> None:
+    listed = api_server.get("/v1/users/u08/recommendations", n=20).json()["items"]
+    with logged_in(api_server) as client:
+        text = client.get("/person", params={"user": "u08"}).text
+        assert all(item["title"] in text and item["reason"] in text for item in listed)
+        assert "Interests" in text and "History" in text
+        assert 'href="/person?user=u08"' in client.get("/person", params={"find": "u0"}).text
+        assert "Nobody with a history" in client.get("/person", params={"find": "zzz"}).text
+        assert "popular items stand in" in client.get("/person", params={"user": "nobody"}).text.lower()
+        text = client.get("/item", params={"item": "b03"}).text
+        assert "Red book 3" in text and "taken together" in text
+        missing = client.get("/item", params={"item": "zzz"})
+        assert missing.status_code == 404 and "no item" in missing.text
+
+
+def test_names_are_text_and_never_markup(api_server: ApiServer) -> None:
+    name = "<script>alert(1)</script>'\"&"
+    at = NEWEST + timedelta(minutes=3)
+    land(api_server.settings, "events", "odd.jsonl", [purchase(name, "b02", at)])
+    api_server.tick()
+    with logged_in(api_server) as client:
+        answer = client.get("/person", params={"user": name})
+        assert answer.status_code == 200 and "<script>alert(1)" not in answer.text
+        assert "<script>alert(1)" not in client.get("/person", params={"find": "<"}).text
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert "http://" not in answer.text and "https://" not in answer.text
