@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
@@ -18,8 +18,8 @@ from include.api import gorse, personalize
 from include.api.access import Access
 from include.api.keys import ApiKey, KeyFile
 from include.api.metrics import Metrics
-from include.api.native import native_routes
-from include.api.pages import page_routes, refusal_page
+from include.api.native import health_route, native_routes
+from include.api.pages import login_routes, page_routes, refusal_page
 from include.api.refusals import Refused
 from include.api.service import Service
 from include.config.domain import Domain
@@ -51,13 +51,15 @@ def make_app(settings: Settings, domain: Domain, guard: Guard | None = None) -> 
         title="Nightjar",
         version=VERSION,
         description="Recommendations as versioned tables, over HTTP.",
-        openapi_url="/v1/openapi.json",
+        openapi_url=None,  # a route of our own, held to the login where there is one
         docs_url=None,  # its scripts come from a CDN
         redoc_url=None,
         lifespan=lifespan,
     )
     app.state.service = service
     holds = guard or by_key
+    # By itself it says without a key whether it is alive and what it offers; below a login it says nothing.
+    in_the_open = [] if guard is None else [Depends(guard("read"))]
     for routes in (
         native_routes(service, holds, metrics),
         personalize.personalize_routes(service, holds),
@@ -65,44 +67,58 @@ def make_app(settings: Settings, domain: Domain, guard: Guard | None = None) -> 
         page_routes(service, holds),
     ):
         app.include_router(routes)
+    for routes in (health_route(service), _openapi_route(app), *([login_routes()] if guard is None else [])):
+        app.include_router(routes, dependencies=in_the_open)
     _answer_refusals(app)
     app.add_middleware(_Edge, metrics=metrics, max_body=domain.api.max_body_kb * 1024)
     return app
 
 
+def _openapi_route(app: FastAPI) -> APIRouter:
+    routes = APIRouter()
+
+    @routes.get("/v1/openapi.json", include_in_schema=False)
+    def openapi() -> JSONResponse:
+        return JSONResponse(app.openapi())
+
+    return routes
+
+
 def _answer_refusals(app: FastAPI) -> None:
     @app.exception_handler(Refused)
     async def refused(request: Request, error: Refused) -> Response:
-        return problem(request.url.path, error.status, error.message)
+        return problem(request.scope, error.status, error.message)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
-        return problem(request.url.path, error.status_code, str(error.detail))
+        return problem(request.scope, error.status_code, str(error.detail))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         where = ".".join(str(step) for step in first["loc"])
-        return problem(request.url.path, 422, f"{where}: {first['msg']}")
+        return problem(request.scope, 422, f"{where}: {first['msg']}")
 
     @app.exception_handler(NightjarError)
     async def ours(request: Request, error: NightjarError) -> Response:
-        return problem(request.url.path, 400 if isinstance(error, DataError) else 503, str(error))
+        return problem(request.scope, 400 if isinstance(error, DataError) else 503, str(error))
 
     @app.exception_handler(Exception)
     async def bug(request: Request, error: Exception) -> Response:
         log.exception("%s %s", request.method, request.url.path, exc_info=error)
-        return problem(request.url.path, 500, "this is a bug of ours; the server's log has it")
+        return problem(request.scope, 500, "this is a bug of ours; the server's log has it")
 
 
-def problem(path: str, status: int, message: str) -> Response:
+def problem(scope: Scope, status: int, message: str) -> Response:
     """A refusal in the shape of the door that was knocked at."""
+    root = scope.get("root_path", "")
+    path = scope["path"].removeprefix(root)
     if path.startswith(personalize.PREFIX):
         return personalize.problem(status, message)
     if path.startswith(gorse.PREFIX):
         return gorse.problem(status, message)
     if not path.startswith("/v1"):
-        return refusal_page(status, message)
+        return refusal_page(root, status, message)
     return JSONResponse({"error": message}, status)
 
 
@@ -141,7 +157,7 @@ class _Edge:
             if declared.isdigit() and int(declared) <= self._max_body:
                 await self._app(scope, bounded, counted)
             else:
-                await problem(scope["path"], 413, self._too_large)(scope, receive, counted)
+                await problem(scope, 413, self._too_large)(scope, receive, counted)
         finally:
             route: Any = scope.get("route")
             name = getattr(route, "path", "none")

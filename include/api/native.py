@@ -26,18 +26,11 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 def native_routes(service: Service, guard: Guard, metrics: Metrics) -> APIRouter:
     """guard: role -> the dependency that holds a request to it."""
-    open_routes = APIRouter(prefix="/v1", responses=_PROBLEMS, tags=["operations"])
     read = APIRouter(prefix="/v1", responses=_PROBLEMS, dependencies=[Depends(guard("read"))])
     write = APIRouter(prefix="/v1", responses=_PROBLEMS, dependencies=[Depends(guard("write"))])
     _add_lists(read, service)
     _add_look_ups(read, service)
     _add_landing(write, service)
-
-    @open_routes.get("/health")
-    def health() -> JSONResponse:
-        """Whether lists are there and fresh: 200, else 503 and what to do."""
-        body, is_well = health_of(service, utc_now())
-        return JSONResponse(body, 200 if is_well else 503)
 
     @read.get("/metrics", response_class=Response, tags=["operations"])
     def prometheus() -> Response:
@@ -45,8 +38,20 @@ def native_routes(service: Service, guard: Guard, metrics: Metrics) -> APIRouter
         return Response(metrics.render(service, utc_now()), media_type=metrics.media_type)
 
     routes = APIRouter()
-    for part in (open_routes, read, write):
+    for part in (read, write):
         routes.include_router(part)
+    return routes
+
+
+def health_route(service: Service) -> APIRouter:
+    routes = APIRouter(prefix="/v1", tags=["operations"])
+
+    @routes.get("/health")
+    def health() -> JSONResponse:
+        """Whether lists are there and fresh: 200, else 503 and what to do."""
+        body, is_well = health_of(service, utc_now())
+        return JSONResponse(body, 200 if is_well else 503)
+
     return routes
 
 

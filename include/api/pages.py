@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form
+from fastapi import Request as HttpRequest
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from include.api.health import health_of
@@ -31,48 +32,57 @@ _POLICY = (
 SHOWN_HISTORY, SHOWN_LIST, SHOWN_SIMILAR = 30, 20, 20
 
 
-def page(name: str, *, title: str, status: int = 200, **values: object) -> HTMLResponse:
-    """A page of ``templates``; whatever is filled in is escaped."""
-    html = render(TEMPLATES / f"{name}.html.j2", title=title, **values)
+def page(name: str, root: str, *, title: str, status: int = 200, **values: object) -> HTMLResponse:
+    """A page of ``templates``; whatever is filled in is escaped.  root: see `root_of`."""
+    html = render(TEMPLATES / f"{name}.html.j2", root=root, title=title, **values)
     return HTMLResponse(html, status, {"Content-Security-Policy": _POLICY, "Referrer-Policy": "same-origin"})
 
 
-def page_routes(service: Service, guard: Guard) -> APIRouter:
+def login_routes() -> APIRouter:
+    """Where the application has no login around it: a key, kept in a cookie."""
     routes = APIRouter(include_in_schema=False)
-    read = APIRouter(include_in_schema=False, dependencies=[Depends(guard("read"))])
 
     @routes.get(LOGIN)
-    def login() -> HTMLResponse:
-        return page("login", title="Log in", problem="")
+    def login(http: HttpRequest) -> HTMLResponse:
+        return page("login", root_of(http), title="Log in")
 
     @routes.post(LOGIN)
-    def log_in(key: Annotated[str, Form(max_length=200)] = "") -> Response:
-        """The key goes into a cookie that no script can read; whether it is one, the next page finds out."""
-        answer = RedirectResponse("/", 303)
+    def log_in(http: HttpRequest, key: Annotated[str, Form(max_length=200)] = "") -> Response:
+        """No script can read the cookie; whether it holds a key, the next page finds out."""
+        answer = RedirectResponse(f"{root_of(http)}/", 303)
         answer.set_cookie(COOKIE, key.strip(), httponly=True, samesite="strict", max_age=12 * 3600)
         return answer
 
     @routes.post("/logout")
-    def log_out() -> Response:
-        answer = RedirectResponse(LOGIN, 303)
+    def log_out(http: HttpRequest) -> Response:
+        answer = RedirectResponse(root_of(http) + LOGIN, 303)
         answer.delete_cookie(COOKIE)
         return answer
 
+    return routes
+
+
+def page_routes(service: Service, guard: Guard) -> APIRouter:
+    read = APIRouter(include_in_schema=False, dependencies=[Depends(guard("read"))])
+
     @read.get("/")
-    def overview() -> HTMLResponse:
+    def overview(http: HttpRequest) -> HTMLResponse:
         health, is_well = health_of(service, utc_now())
         figures = overview_figures(service.look_ups) if health.get("publication_id") else Figures()
-        return page("overview", title="Overview", health=health, is_well=is_well, figures=figures)
+        return page(
+            "overview", root_of(http), title="Overview", health=health, is_well=is_well, figures=figures
+        )
 
     @read.get("/person")
-    def person(user: str = "", find: str = "") -> HTMLResponse:
+    def person(http: HttpRequest, user: str = "", find: str = "") -> HTMLResponse:
         look_ups = service.look_ups
         if not user:
             found = look_ups.find_users(find[:200], 50)
-            return page("people", title="People", find=find, found=found)
+            return page("people", root_of(http), title="People", find=find, found=found)
         answer = service.told(service.recommend(Request(user, SHOWN_LIST)))
         return page(
             "person",
+            root_of(http),
             title=f"Person {user}",
             user=user,
             portrait=look_ups.profile(user),
@@ -82,17 +92,14 @@ def page_routes(service: Service, guard: Guard) -> APIRouter:
         )
 
     @read.get("/item")
-    def item(item: str) -> HTMLResponse:
+    def item(http: HttpRequest, item: str) -> HTMLResponse:
         found = service.look_ups.item(item)
         if found is None:
             raise Refused(404, f"no item {item[:80]!r}")
         similar = service.look_ups.similar(item, SHOWN_SIMILAR)
-        return page("item", title=found["title"] or item, item=found, similar=similar)
+        return page("item", root_of(http), title=found["title"] or item, item=found, similar=similar)
 
-    both = APIRouter()
-    both.include_router(routes)
-    both.include_router(read)
-    return both
+    return read
 
 
 def score_bars(items: list[dict[str, Any]]) -> list[int]:
@@ -102,8 +109,13 @@ def score_bars(items: list[dict[str, Any]]) -> list[int]:
     return [round(8 + 92 * (score - low) / (high - low)) if high > low else 100 for score in scores]
 
 
-def refusal_page(status: int, message: str) -> Response:
+def root_of(http: HttpRequest) -> str:
+    """The path that the application is mounted below; "" where it is the whole server."""
+    return str(http.scope.get("root_path", ""))
+
+
+def refusal_page(root: str, status: int, message: str) -> Response:
     """Without a key to the login, else one clear sentence."""
-    if status == 401:
+    if status == 401 and not root:  # whoever mounts it has a login of their own
         return RedirectResponse(LOGIN, 303)
-    return page("problem", title="Not this time", status=status, message=message)
+    return page("problem", root, title="Not this time", status=status, message=message)

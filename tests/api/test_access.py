@@ -10,7 +10,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fastapi.routing import APIRoute
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +20,7 @@ from include.config.domain import load_domain
 from include.errors import ConfigError
 from include.settings import load_settings, utc_now
 from tests.conftest import DOMAIN_YAML
-from tests.support.api_server import ApiServer, make_home, serving
+from tests.support.api_server import ApiServer, filled, make_home, routes_of, serving
 
 # What answers without a key: whether it is alive, what it offers, and where to log in.
 OPEN = {"/v1/health", "/v1/openapi.json", "/login", "/logout"}
@@ -29,15 +28,8 @@ OPEN = {"/v1/health", "/v1/openapi.json", "/login", "/logout"}
 
 def all_routes(api_server: ApiServer) -> list[tuple[str, str]]:
     app = make_app(api_server.settings, api_server.domain)
-    try:
-        return [
-            (method, route.path)
-            for route in app.routes
-            if isinstance(route, APIRoute)
-            for method in sorted(route.methods)
-        ]
-    finally:
-        app.state.service.close()
+    app.state.service.close()
+    return routes_of(app)
 
 
 def test_every_route_wants_a_key(api_server: ApiServer) -> None:
@@ -45,9 +37,7 @@ def test_every_route_wants_a_key(api_server: ApiServer) -> None:
     for method, path in all_routes(api_server):
         if path in OPEN:
             continue
-        url = api_server.url + path.replace("{user_id:path}", "u00").replace("{item_id:path}", "b00").replace(
-            "{", ""
-        ).replace("}", "")
+        url = api_server.url + filled(path)
         for headers in ({}, {"X-API-Key": "nj_wrong"}):
             answer = httpx.request(method, url, headers=headers, json={})
             assert answer.status_code in (401, 403, 303), (method, path, answer.status_code)

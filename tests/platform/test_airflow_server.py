@@ -19,7 +19,11 @@ import pytest
 from bin.airflow_client import AirflowClient
 from bin.airflow_server import RunningAirflow, running_airflow
 from bin.foreground_runs import HomeInUseError, foreground_run
+from include.api.app import make_app
+from include.config.domain import load_domain
 from include.installation import REPO
+from include.settings import load_settings
+from tests.support.api_server import filled, routes_of
 
 DAGS = REPO / "tests" / "platform" / "dags"
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -149,6 +153,28 @@ def test_nothing_is_left_when_airflow_up_is_killed_outright(tmp_path: Path) -> N
     while processes_of(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.5)
     assert processes_of(tmp_path) == []
+
+
+def test_the_pages_below_airflow_ask_for_its_login(airflow: RunningAirflow, airflow_home: Path) -> None:
+    """Every route, what is open elsewhere included; with a login they say that there is no lake here yet."""
+    settings = load_settings({"NIGHTJAR_HOME": str(airflow_home)})
+    app = make_app(settings, load_domain(settings.config), guard=lambda _: lambda: None)
+    app.state.service.close()
+    tried = routes_of(app)
+    assert len(tried) > 30 and ("GET", "/v1/health") in tried and ("GET", "/") in tried
+    url = f"{airflow.url}/nightjar"
+    for method, path in tried:
+        answer = httpx.request(method, url + filled(path), json={}, timeout=60)
+        assert answer.status_code in (401, 403), (method, path, answer.status_code)
+    user, password = airflow.login
+    body = {"username": user, "password": password}
+    token = httpx.post(f"{airflow.url}/auth/token", json=body).json()["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    health = httpx.get(f"{url}/v1/health", headers=headers)
+    assert (health.status_code, health.json()["status"]) == (503, "no lake")
+    assert "There are no lists" in httpx.get(f"{url}/", headers=headers).text
+    refused = httpx.post(f"{url}/v1/events", json={"rows": [{"item_id": "b"}]}, headers=headers)
+    assert refused.status_code == 422 and "missing_user_id" in refused.json()["error"]
 
 
 def test_a_taken_port_is_refused_before_anything_starts(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from include.api.keys import KeyFile
 from include.config.domain import Domain, load_domain
@@ -104,3 +106,22 @@ def _wait(server: ApiServer, process: subprocess.Popen[bytes], log: Path) -> Non
         except httpx.TransportError:
             time.sleep(0.1)
     raise AssertionError(f"not up after {START_SECONDS} s: {log.read_text()}")
+
+
+def routes_of(app: FastAPI) -> list[tuple[str, str]]:
+    """(method, path) of every route there is, however deep it is mounted."""
+    found = []
+    for route in app.routes:
+        assert isinstance(route, APIRoute), route  # a mount, or static files, would have routes of its own
+        found += [(method, route.path) for method in sorted(route.methods)]
+    return found
+
+
+def filled(path: str) -> str:
+    """A route's path with something in the place of its parameters."""
+    return (
+        path.replace("{user_id:path}", "u00")
+        .replace("{item_id:path}", "b00")
+        .replace("{", "")
+        .replace("}", "")
+    )
