@@ -1,8 +1,8 @@
 """Labels told by titles alone, beside chance and the most frequent ones; and what portraits cost a tick.
 
 Run: python benchmarks/attributes.py, on a home where `make demo`, or a nightly of its data, ran.
-The genres of MovieLens are hidden: of all films (the words of a genre alone tell it), or of a fifth of them (the
-others teach). Micro-F1 over the films whose genres are hidden.
+The genres of MovieLens are hidden: of all films (the words of a genre alone tell it), or of a fifth of them
+(the others teach). Micro-F1 over the films whose genres are hidden.
 """
 
 from __future__ import annotations
@@ -59,7 +59,12 @@ def main() -> None:
 
 
 def tell(
-    domain: Domain, vectors: np.ndarray, truth: np.ndarray, names: list[str], is_hidden: np.ndarray, prompt: str
+    domain: Domain,
+    vectors: np.ndarray,
+    truth: np.ndarray,
+    names: list[str],
+    is_hidden: np.ndarray,
+    prompt: str,
 ) -> np.ndarray:
     """bool (n_items, n_genres): what the titles are sure of, where the genres of is_hidden are not known."""
     mean = vectors.mean(axis=0)
@@ -72,9 +77,7 @@ def tell(
     none = np.zeros(0)
     nobody = histories_from_pairs(none, none, none, none, n_users=0, n_items=len(vectors))
     config = Understanding(taxonomy={"genre": LabelGroup(labels=tuple(names), prompt=prompt)})
-    model = fit_attributes(
-        config, catalogue, texts, mean, nobody, phrase_encoder(domain.text_model), SEED
-    )
+    model = fit_attributes(config, catalogue, texts, mean, nobody, phrase_encoder(domain.text_model), SEED)
     told = model.label_items(catalogue, texts).of.toarray() > 0
     return told[:, [model.name.tolist().index(name) for name in names]]
 

@@ -19,6 +19,8 @@ from include.lake.lake import Lake
 log = logging.getLogger(__name__)
 # 30 bytes a row: 300 MB. Of larger sets no list is held, and each is read from the lake.
 MAX_ROWS = 10_000_000
+# Lists that refreshes brought, beside the whole set: of so many users, or so large a share of them.
+MIN_NEWER, MAX_NEWER_SHARE = 1000, 0.2
 _COLUMNS = "user_id, item_id, score, source, reason, publication_id, model_version, generated_at"
 _TABLE = "serving.recommendations"
 Row = tuple[str, float, str, str]
@@ -110,7 +112,10 @@ class LiveLists:
         # Someone whose list became empty is in no row: then all is read, since nobody says who it was.
         if len(names) > 1 or len(lists) != since[0][2]:
             return False
-        self._newer = {**self._newer, **lists}
+        newer = {**self._newer, **lists}
+        if len(newer) > max(MIN_NEWER, MAX_NEWER_SHARE * len(self._set.place)):
+            return False  # read together they take a fifth of the memory
+        self._newer = newer
         self._publication = names[-1]
         return True
 
