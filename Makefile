@@ -63,7 +63,7 @@ test: setup ## every test; a part of them: PYTEST_ADDOPTS="-k lake -x"
 	@$(PYTHON) -m pytest
 
 test-quick: setup ## the tests that need no Spark, Airflow, server or whole nightly
-	@$(PYTHON) -m pytest -m "not (slow or spark or e2e or faults or server)"
+	@$(PYTHON) -m pytest -m "not (slow or spark or e2e or faults or server or nightly)"
 
 lint: setup ## ruff, mypy, the order of packages, and sqlfluff on the dbt project
 	@$(RUN) ruff check .

@@ -91,6 +91,8 @@ def any_catalog(request: pytest.FixtureRequest, tmp_path: Path, domain_file: Pat
     return made
 
 
+# Fixtures of tests whose home holds a whole nightly, seconds each.
+_NIGHTLIES = {"published_home", "published", "champion", "first"}
 # Fixtures that start a server; tests that want one are marked, so that nobody forgets (make test-quick).
 _SERVERS = {"postgres", "servers", "api_server"}
 
@@ -101,5 +103,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         catalog = getattr(item, "callspec", None) and item.callspec.params.get("any_catalog")
         if fixtures & _SERVERS or catalog == "postgres":
             item.add_marker(pytest.mark.server)
+        if fixtures & _NIGHTLIES or "nightly" in item.path.parts:
+            item.add_marker(pytest.mark.nightly)
         if "spark" in fixtures:
             item.add_marker(pytest.mark.spark)

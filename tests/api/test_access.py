@@ -103,6 +103,7 @@ def test_a_rate_is_refilled_evenly() -> None:
     assert [rate.takes("a") for _ in range(3)] == [True, True, False]
 
 
+@pytest.mark.slow
 def test_floods_are_refused_and_valid_keys_are_not(tmp_path: Path) -> None:
     settings = make_home(tmp_path, DOMAIN_YAML + "api: {requests_per_minute: 5}\n", nightly=False)
     with serving(settings) as server:
@@ -121,6 +122,7 @@ def test_floods_are_refused_and_valid_keys_are_not(tmp_path: Path) -> None:
         assert server.get("/", "write").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_stale_set_is_told(tmp_path: Path) -> None:
     settings = make_home(
         tmp_path, DOMAIN_YAML + "tuning: {search: 'off'}\napi: {stale_after_hours: 0.000001}\n"

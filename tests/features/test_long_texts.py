@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from include.installation import REPO
 
 # In a process of its own: the peak of this one is that of every test before.
@@ -40,6 +42,7 @@ print(json.dumps([len(title), str(title)[-1], max(map(len, names)), len(catalogu
 """
 
 
+@pytest.mark.slow
 def test_one_long_title_category_key_and_segment_cost_no_more_than_themselves(
     tmp_path: Path, domain_file: Path
 ) -> None:

@@ -42,6 +42,7 @@ LINE = st.one_of(
 )
 
 
+@pytest.mark.slow
 @effort(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     files=st.lists(st.lists(LINE, max_size=12), min_size=1, max_size=3),

@@ -174,6 +174,7 @@ def test_overlapping_writers_cannot_both_commit(any_catalog: Settings) -> None:
     assert seen == [(0,), (1,)]
 
 
+@pytest.mark.slow
 def test_writers_in_processes_of_their_own_lose_nothing(any_catalog: Settings) -> None:
     code = (
         "import sys\n"

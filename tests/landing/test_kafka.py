@@ -167,6 +167,7 @@ def test_a_topic_made_anew_is_reported_and_read_again(
     assert lake.value("select position from ops.watermarks where source like 'kafka:%'") == "3"
 
 
+@pytest.mark.slow
 def test_messages_deleted_before_they_were_read_are_reported(lake: Lake, domain: Domain) -> None:
     """The broker inside librdkafka keeps 5 MiB of a partition, and deletes the oldest messages beyond it."""
     from confluent_kafka import Producer

@@ -48,9 +48,9 @@ OUTPUT = {
 FEATURES = {"user_items": "features.user_items"}
 
 GOOD = """
-insert into raw.events
-    select id, user_id, item_id, type, timestamp '2026-02-01', value, null, null, null, 'b1',
-    timestamp '2026-02-02' from (values
+insert into raw.events by name
+    select id as event_id, user_id, item_id, type as event_type, timestamp '2026-02-01' as event_at, value,
+    'b1' as batch_id, timestamp '2026-02-02' as ingested_at from (values
     ('e1', 'u1', 'i1', 'rating', 4.0), ('e2', 'u1', 'i2', 'view', null),
     ('e3', 'u2', 'i1', 'view', null), ('e4', 'u2', 'i3', 'view', null)) v (id, user_id, item_id, type, value);
 -- i7 is not to be had yet, i8 no more.

@@ -26,6 +26,9 @@ from include.texts.text_model import phrase_encoder
 from include.tuning.fit import fit_recommender
 from tests.support.nightly import text_vector
 
+# A model of real texts is fitted for them.
+pytestmark = pytest.mark.nightly
+
 TITLES = {"fargo": 3, "no country for old men": 5, "full monty": 7}
 
 READ = {

@@ -106,15 +106,15 @@ def test_labels_are_learned_for_items_that_landed_with_none() -> None:
 
 
 def test_a_taxonomy_without_examples_is_read_from_its_words_and_abstains() -> None:
-    axes = [0] * 4 + [1] * 4 + [3] * 60
-    catalogue, texts = catalogue_of(None, 68), texts_along(axes)
+    axes = [0] * 4 + [1] * 4 + [3] * 90
+    catalogue, texts = catalogue_of(None, 98), texts_along(axes)
     config = Understanding(taxonomy={"mood": LabelGroup(labels=("scary", "funny"), prompt="a {label} film")})
     model = fit(catalogue, texts, config)
     labels = model.label_items(catalogue, texts)
     assert model.origin.tolist() == [PROMPT, PROMPT]
     assert all(set(said(model, labels, item)) == {"scary"} for item in range(4))
     assert all(set(said(model, labels, item)) == {"funny"} for item in range(4, 8))
-    assert all(not said(model, labels, item) for item in range(8, 68))
+    assert all(not said(model, labels, item) for item in range(8, 98))
 
 
 def test_a_taxonomy_takes_the_landed_labels_of_its_names() -> None:
