@@ -1,12 +1,12 @@
 # Nightjar. `make help` lists the targets; every one sets up first what it needs (bin/setup: 0.2 s once done).
 .DEFAULT_GOAL := help
-.PHONY: help setup demo airflow nightly refresh tune check rollback replay maintain live serve api-key sql bench bench-quality test test-quick lint contracts format clean-demo
+.PHONY: help setup demo airflow nightly refresh tune check rollback replay maintain live serve api-key erase export doctor sql bench bench-quality test test-quick lint contracts format clean-demo
 
 RUN := .venv/bin/python -m bin.env
 PYTHON := $(RUN) python
 
 # Parameters go through the environment, never into a shell string: make nightly AS_OF=2026-01-31T00:00:00Z
-export AS_OF DOMAIN CONF CONFIG PORT Q RATE SECONDS WAIT KAFKA TO REASON ROLE NAME REVOKE
+export AS_OF DOMAIN CONF CONFIG PORT Q RATE SECONDS WAIT KAFKA TO REASON ROLE NAME REVOKE USER_ID
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,15 @@ serve: setup ## the API and its page on http://127.0.0.1:8090 (PORT=), without A
 
 api-key: setup ## print a new API key: ROLE=read|write|operator NAME=my-app; REVOKE=my-app; else list them
 	@$(PYTHON) -m bin.api_key
+
+erase: setup ## erase a person from everything below NIGHTJAR_HOME: USER_ID=; CONF='{"dry_run": true}'
+	@$(PYTHON) -m bin.person erase
+
+export: setup ## all that is held on a person as one JSON file: USER_ID=
+	@$(PYTHON) -m bin.person export
+
+doctor: setup ## check set-up, home, lake, model, lag and disk, and tell the mend
+	@$(PYTHON) -m bin.doctor
 
 sql: setup ## a SQL shell on the lake; one statement with Q="select 1"
 	@$(PYTHON) -m bin.sql

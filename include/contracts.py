@@ -473,6 +473,15 @@ _TABLES = (
     ),
     Table(
         "ops",
+        "erased_people",
+        "person who was erased",
+        _columns(
+            ("person_hash", "VARCHAR", "keyed hash of the user id; the key is in NIGHTJAR_HOME/erasure.key"),
+            ("erased_at", "TIMESTAMP", "when, UTC; rows of the person that land later are refused"),
+        ),
+    ),
+    Table(
+        "ops",
         "fence",
         "lock",
         _columns(

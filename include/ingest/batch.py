@@ -16,6 +16,7 @@ import duckdb
 
 from include.config.domain import Domain
 from include.errors import DataError
+from include.ingest.erased_people import refuse_erased
 from include.ingest.events import accept_events
 from include.ingest.items import accept_items
 from include.ingest.ledger import newest_event, write_ledger, write_quarantine, write_watermarks
@@ -93,6 +94,7 @@ def stage_prepared(
     with lake.beside():
         table = f"staged_{kind}"
         problems = stage_rows(lake.con, domain, kind, prepared, table, ingested_at)
+        refuse_erased(lake, kind, table)
         refused = refuse_bad_files(lake.con, domain, kind, prepared, table, ingested_at)
     prepared = [
         dataclasses.replace(file, status="unreadable", problem=problems[file.number])

@@ -30,5 +30,6 @@ REASONS = {
     "before_earliest": "an event before `events.earliest` (1990): epoch 0, or seconds divided by 1000",
     "future": "an event, or an item's `updated_at`, more than `events.max_future_minutes` (5) after its"
     " ingestion",
+    "erased_person": "a row of someone who was erased (`make erase`); nothing of it is kept",
     "missing_value": "the type's weight is `value` and there is none",
 }

@@ -21,6 +21,7 @@ EVERY_PUBLICATIONS = 8
 TABLES = (
     "raw.events",
     "features.user_items",
+    "features.user_portraits",
     "serving.recommendations",
     "serving.candidate_lists",
     "serving.publications",

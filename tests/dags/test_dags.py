@@ -33,7 +33,10 @@ print(json.dumps({{
             "params": list(dag.params),
             "mapped": [task.task_id for task in dag.tasks if task.is_mapped],
             "without_retry_or_timeout": [
-                task.task_id for task in dag.tasks if not task.retries or task.execution_timeout is None
+                task.task_id
+                for task in dag.tasks
+                # A person is asked once: a second try would ask whoever has just said no.
+                if task.task_id != "approve" and (not task.retries or task.execution_timeout is None)
             ],
         }}
         for dag in bag.dags.values()

@@ -1,0 +1,194 @@
+"""Is everything there that a night needs, and sound?  Each finding says what was found, and the mend."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from include.config.domain import Domain, load_domain
+from include.errors import NightjarError
+from include.features.java import find_java
+from include.ingest.ingest import KINDS
+from include.ingest.pending import find_pending
+from include.lake.catalog import ALIAS, find_catalog
+from include.lake.lake import Lake, open_lake
+from include.publish.champion import find_champion
+from include.recommender.storage import load_recommender
+from include.settings import Settings
+from include.texts.text_model import find_text_model
+
+T = TypeVar("T")
+OK, WARN, FAIL = "ok", "warn", "FAIL"
+MIN_FREE_BYTES = 2 << 30
+NIGHTLY_HOURS = 30.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """status: OK, WARN or FAIL.  mend: what to run or do; "" where all is well."""
+
+    status: str
+    what: str
+    found: str
+    mend: str = ""
+
+
+def examine(settings: Settings, environ: Mapping[str, str], now: datetime) -> Iterator[Finding]:
+    """Set-up, home, domain, lake, model, age and disk, in this order; nothing is written.
+
+    environ: in which Java is looked for.  now: naive UTC.  Whatever is broken is a finding, never an error.
+    """
+    yield from _set_up(settings, environ)
+    yield _home(settings)
+    domain, finding = _tried("domain file", "mend the file", lambda: load_domain(settings.config))
+    if domain is None:
+        yield finding
+        return
+    yield Finding(OK, "domain file", f"{domain.name} ({settings.config.name})")
+    yield _text_model(domain)
+    yield from _lake(settings, domain, now)
+    yield _disk(settings)
+
+
+def _tried(what: str, mend: str, work: Callable[[], T]) -> tuple[T | None, Finding]:
+    try:
+        return work(), Finding(OK, what, "sound")
+    except (NightjarError, OSError) as error:
+        return None, Finding(FAIL, what, str(error), mend)
+
+
+def _set_up(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
+    extensions = settings.extensions
+    n = sum(1 for _ in extensions.rglob("*.duckdb_extension")) if extensions.is_dir() else 0
+    if n:
+        yield Finding(OK, "DuckDB's extensions", f"{n} installed")
+    else:
+        yield Finding(FAIL, "DuckDB's extensions", f"none in {extensions}", "make setup")
+    java, finding = _tried("Java", "make setup", lambda: find_java(environ))
+    yield finding if java is None else Finding(OK, "Java", str(java))
+
+
+def _home(settings: Settings) -> Finding:
+    home = settings.home
+    if not home.is_dir():
+        return Finding(WARN, "home", f"{home} is not there yet", "make nightly (or make demo) makes it")
+    mode = stat.S_IMODE(home.stat().st_mode)
+    if mode & 0o077:
+        return Finding(WARN, "home", f"{home} is open to others ({mode:o})", f"chmod 700 {home}")
+    return Finding(OK, "home", str(home))
+
+
+def _text_model(domain: Domain) -> Finding:
+    model, finding = _tried("text model", "mend text_model", lambda: find_text_model(domain.text_model))
+    return finding if model is None else Finding(OK, "text model", model.key)
+
+
+def _lake(settings: Settings, domain: Domain, now: datetime) -> Iterator[Finding]:
+    catalog = find_catalog(settings)
+    if (
+        catalog.kind == "sqlite"
+        and Path(catalog.target).is_file()
+        and (problem := _broken_sqlite(Path(catalog.target)))
+    ):
+        yield Finding(
+            FAIL, "catalog", problem, "stop every writer and restore a backup: docs/operations.md, Repair"
+        )
+        return
+    try:
+        lake = open_lake(settings, read_only=True)
+    except NightjarError as error:
+        is_new = "run `make nightly` first" in str(error)
+        mend = "make nightly" if is_new else "docs/operations.md, Repair"
+        yield Finding(WARN if is_new else FAIL, "lake", str(error), mend)
+        return
+    with lake:
+        yield Finding(OK, "catalog", f"{catalog.kind}, snapshot {lake.snapshot()}")
+        yield _data_files(lake)
+        yield _model(lake)
+        yield _age(lake, domain, now)
+        yield from _waiting(lake, domain)
+
+
+def _broken_sqlite(catalog: Path) -> str | None:
+    try:
+        with sqlite3.connect(f"file:{catalog}?mode=ro", uri=True, timeout=10) as con:
+            found = con.execute("pragma integrity_check").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        return f"{catalog}: {error}"
+    return None if found == "ok" else f"{catalog}: {found}"
+
+
+def _data_files(lake: Lake) -> Finding:
+    """Every file that the catalog names is there, in its size; contents are not read."""
+    if not lake.catalog.is_local:
+        return Finding(OK, "data files", f"not looked at: {lake.catalog.data} is no folder of this machine")
+    meta = f"__ducklake_metadata_{ALIAS}"
+    rows = lake.rows(
+        "select coalesce(schemas.path, '') || coalesce(tables.path, ''), files.path, files.path_is_relative,"
+        f" files.file_size_bytes from {meta}.ducklake_data_file as files"
+        f" inner join {meta}.ducklake_table as tables using (table_id)"
+        f" inner join {meta}.ducklake_schema as schemas using (schema_id)"
+        " where tables.end_snapshot is null and schemas.end_snapshot is null"
+    )
+    data, wrong = Path(lake.catalog.data), []
+    for folder, name, is_relative, size in rows:
+        path = data / folder / name if is_relative else Path(name)
+        if not path.is_file():
+            wrong.append(f"{path} is gone")
+        elif path.stat().st_size != size:
+            wrong.append(f"{path} has {path.stat().st_size:,} bytes, not {size:,}")
+    if wrong:
+        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        return Finding(FAIL, "data files", wrong[0] + more, "restore a backup: docs/operations.md, Repair")
+    return Finding(OK, "data files", f"{len(rows):,}, each in its size")
+
+
+def _model(lake: Lake) -> Finding:
+    champion = find_champion(lake)
+    if champion is None:
+        return Finding(WARN, "model", "nothing is published yet", "make nightly")
+    read = partial(load_recommender, champion.artifact, champion.checksum)  # anew, whatever was read before
+    model, finding = _tried("model", "make nightly trains another", read)
+    return finding if model is None else Finding(OK, "model", champion.model_version)
+
+
+def _age(lake: Lake, domain: Domain, now: datetime) -> Finding:
+    at = lake.value("select max(published_at) from serving.publications where kind <> 'refresh'")
+    if at is None:
+        return Finding(WARN, "newest nightly", "none yet", "make nightly")
+    hours = (now - at).total_seconds() / 3600
+    found = f"{hours:,.1f} hours ago"
+    limit = domain.api.stale_after_hours or (NIGHTLY_HOURS if domain.clock == "wall" else None)
+    if limit is not None and hours > limit:
+        return Finding(WARN, "newest nightly", found, "see reports/latest.html, then make nightly")
+    return Finding(OK, "newest nightly", found)
+
+
+def _waiting(lake: Lake, domain: Domain) -> Iterator[Finding]:
+    for kind in KINDS:
+        look = partial(find_pending, lake, domain, lake.settings, kind)
+        files, finding = _tried(f"landed {kind}", "mend the folder", look)
+        if files is None:
+            yield finding
+        elif files:
+            yield Finding(WARN, f"landed {kind}", f"{len(files):,} files wait", "make refresh takes them in")
+        else:
+            yield Finding(OK, f"landed {kind}", "all taken in")
+
+
+def _disk(settings: Settings) -> Finding:
+    folder = settings.home if settings.home.is_dir() else settings.home.parent
+    if not folder.is_dir():
+        return Finding(WARN, "disk", f"{folder} is not there", "make it")
+    free = shutil.disk_usage(folder).free
+    found = f"{free / 2**30:.1f} GiB free"
+    if free < MIN_FREE_BYTES:
+        return Finding(WARN, "disk", found, "make room: a nightly writes about as much as the lake holds")
+    return Finding(OK, "disk", found)
