@@ -1,6 +1,6 @@
 # Nightjar. `make help` lists the targets; every one sets up first what it needs (bin/setup: 0.2 s once done).
 .DEFAULT_GOAL := help
-.PHONY: help setup demo airflow nightly refresh tune check rollback replay maintain live serve api-key erase export doctor sql bench bench-quality test test-quick lint contracts format clean-demo
+.PHONY: help setup demo airflow nightly refresh tune check rollback replay maintain live serve api-key erase export doctor backup sql bench bench-quality test test-quick lint contracts format clean-demo
 
 RUN := .venv/bin/python -m bin.env
 PYTHON := $(RUN) python
@@ -58,6 +58,9 @@ export: setup ## all that is held on a person as one JSON file: USER_ID=
 
 doctor: setup ## check set-up, home, lake, model, lag and disk, and tell the mend
 	@$(PYTHON) -m bin.doctor
+
+backup: setup ## copy this home where it can be restored from: TO=/backups/monday
+	@$(PYTHON) -m bin.backup
 
 sql: setup ## a SQL shell on the lake; one statement with Q="select 1"
 	@$(PYTHON) -m bin.sql

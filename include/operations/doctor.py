@@ -17,7 +17,8 @@ from include.errors import NightjarError
 from include.features.java import find_java
 from include.ingest.ingest import KINDS
 from include.ingest.pending import find_pending
-from include.lake.catalog import ALIAS, find_catalog
+from include.lake.catalog import find_catalog
+from include.lake.checksums import check_files, data_files
 from include.lake.lake import Lake, open_lake
 from include.publish.champion import find_champion
 from include.recommender.storage import load_recommender
@@ -98,7 +99,10 @@ def _lake(settings: Settings, domain: Domain, now: datetime) -> Iterator[Finding
         and (problem := _broken_sqlite(Path(catalog.target)))
     ):
         yield Finding(
-            FAIL, "catalog", problem, "stop every writer and restore a backup: docs/operations.md, Repair"
+            FAIL,
+            "catalog",
+            problem,
+            "stop every writer and restore a backup: docs/operations.md, Backup and restore",
         )
         return
     try:
@@ -126,28 +130,20 @@ def _broken_sqlite(catalog: Path) -> str | None:
 
 
 def _data_files(lake: Lake) -> Finding:
-    """Every file that the catalog names is there, in its size; contents are not read."""
+    """Every file that the catalog names is there, with the bytes that `maintain_lake` saw first."""
     if not lake.catalog.is_local:
         return Finding(OK, "data files", f"not looked at: {lake.catalog.data} is no folder of this machine")
-    meta = f"__ducklake_metadata_{ALIAS}"
-    rows = lake.rows(
-        "select coalesce(schemas.path, '') || coalesce(tables.path, ''), files.path, files.path_is_relative,"
-        f" files.file_size_bytes from {meta}.ducklake_data_file as files"
-        f" inner join {meta}.ducklake_table as tables using (table_id)"
-        f" inner join {meta}.ducklake_schema as schemas using (schema_id)"
-        " where tables.end_snapshot is null and schemas.end_snapshot is null"
-    )
-    data, wrong = Path(lake.catalog.data), []
-    for folder, name, is_relative, size in rows:
-        path = data / folder / name if is_relative else Path(name)
-        if not path.is_file():
-            wrong.append(f"{path} is gone")
-        elif path.stat().st_size != size:
-            wrong.append(f"{path} has {path.stat().st_size:,} bytes, not {size:,}")
+    files = list(data_files(lake))
+    gone = [path for path in files if not path.is_file()]
+    checked = check_files(lake, is_dry_run=True)
+    wrong = [f"{path} is gone" for path in gone]
+    wrong += [f"{path} is not what was written (sha256 differs)" for path in checked.altered]
     if wrong:
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        return Finding(FAIL, "data files", wrong[0] + more, "restore a backup: docs/operations.md, Repair")
-    return Finding(OK, "data files", f"{len(rows):,}, each in its size")
+        mend = "restore a backup: docs/operations.md, Backup and restore"
+        return Finding(FAIL, "data files", wrong[0] + more, mend)
+    found = f"{len(files):,} there, {checked.known:,} compared with their checksums"
+    return Finding(OK, "data files", found)
 
 
 def _model(lake: Lake) -> Finding:

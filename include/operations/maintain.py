@@ -12,6 +12,7 @@ from pathlib import Path
 from include.config.domain_file import MaintenanceConfig
 from include.contracts import TABLES
 from include.lake.catalog import ALIAS, quote
+from include.lake.checksums import check_files
 from include.lake.lake import Lake
 from include.lake.lock import writer_lock
 from include.refresh.compact import TABLES as TICKED
@@ -26,18 +27,21 @@ UNADOPTED = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Maintained:
-    """What went, or would go.  snapshots: ids.  files: of the lake's data that nothing needs any more."""
+    """What went, or would go.  snapshots: ids.  files: of the lake's data that nothing needs any more.
+    checked: files of the lake that were compared with their checksums."""
 
     snapshots: tuple[int, ...]
     files: int
     folders: tuple[Path, ...]
     models: tuple[Path, ...]
     reports: tuple[Path, ...]
+    checked: int
 
     def describe(self) -> str:
         return (
             f"{len(self.snapshots)} snapshots, {self.files} files of the lake, {len(self.folders)} folders of"
-            f" runs and unadopted features, {len(self.models)} models, {len(self.reports)} reports"
+            f" runs and unadopted features, {len(self.models)} models, {len(self.reports)} reports;"
+            f" {self.checked} files have the bytes that were written"
         )
 
 
@@ -48,15 +52,19 @@ def maintain(
 
     Nightly and rollback publications stay readable for keep.publications_days, everything else for
     keep.snapshots_hours. Safe beside readers and writers: what a snapshot needed stays IN_USE longer.
+    Raises LakeError, with everything as it was, where a file of the lake was altered.
     is_dry_run: count and change nothing.
     """
+    # First of all: a merge would write what a flipped bit made of a row into a file that looks sound.
+    checked = check_files(lake, is_dry_run=is_dry_run)
+    checked.raise_if_altered()
     expired = tuple(_expired(lake, keep, now))
     folders = (*_old_runs(lake, keep, now), *_unadopted(lake, now))
     kept_snapshots = _kept(lake, keep, now)
     models = tuple(_unneeded_models(lake, kept_snapshots, now))
     reports = tuple(_older(lake.settings.reports, "*.html", now - timedelta(days=keep.reports_days)))
     if is_dry_run:
-        return Maintained(expired, _removable(lake), folders, models, reports)
+        return Maintained(expired, _removable(lake), folders, models, reports, checked.known)
     if expired:
         _call(lake, run_id, f"ducklake_expire_snapshots({quote(ALIAS)}, versions => {list(expired)})")
     compact(lake, run_id=run_id, tables=TICKED)
@@ -68,7 +76,8 @@ def maintain(
     for file in (*models, *reports):
         file.unlink(missing_ok=True)
         file.with_name(file.name + ".sha256").unlink(missing_ok=True)
-    done = Maintained(expired, removed, folders, models, reports)
+    check_files(lake)  # enters what the merges wrote
+    done = Maintained(expired, removed, folders, models, reports, checked.known)
     log.info("maintained: %s", done.describe())
     return done
 
