@@ -9,9 +9,10 @@ import json
 import re
 from pathlib import Path
 
-from include.contracts import TABLES
+from include.contracts import TABLES, VIEWS
 from include.installation import REPO
 
+_READ = {**TABLES, **VIEWS}
 STAGING = REPO / "dbt_project" / "models" / "staging"
 _NAME = re.compile(r"^(?P<indent> *)- name: (?P<name>\w+)$")
 _DESCRIPTION = re.compile(r"^(?P<start> *description: ).*$")
@@ -21,14 +22,14 @@ _TABLE_INDENT = 6
 
 def written_anew(path: Path) -> str:
     """A file of models/staging with every text that the contract has."""
-    table = TABLES[_table_of_model(path.stem)] if path.stem.startswith("stg_") else None
+    table = _READ[_table_of_model(path.stem)] if path.stem.startswith("stg_") else None
     schema, text, lines = "", "", []
     for line in path.read_text(encoding="utf-8").splitlines():
         if found := re.match(r"^    schema: (\w+)$", line):
             schema = found[1]
         elif found := _NAME.match(line):
             if table is None or (schema and len(found["indent"]) == _TABLE_INDENT):
-                table = TABLES.get(f"{schema}.{found['name']}")
+                table = _READ.get(f"{schema}.{found['name']}")
                 text = f"One row per {table.grain}." if table else ""
             else:
                 text = next((column.doc for column in table.columns if column.name == found["name"]), "")
@@ -41,5 +42,5 @@ def written_anew(path: Path) -> str:
 
 def _table_of_model(model: str) -> str:
     name = model.removeprefix("stg_")
-    (path,) = (path for path, table in TABLES.items() if table.name == name and table.schema != "archive")
+    (path,) = (path for path, table in _READ.items() if table.name == name and table.schema != "archive")
     return path

@@ -316,10 +316,11 @@ class MaintenanceConfig:
     its start."""
 
     runs_days: Annotated[Number, Field(ge=1)] = 7.0
-    """Days that a run's records and staged set stay below `runs/`, for looking at refused ones."""
+    """Days that a run's records and staged set stay below `runs/`, for looking at refused ones; exports of
+    persons too."""
 
     reports_days: Annotated[Number, Field(ge=1)] = 90.0
-    """Days that pages of runs stay below `reports/`."""
+    """Days that pages of runs stay below `reports/`, and answers of the API below `served/`."""
 
 
 @section

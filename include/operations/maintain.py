@@ -17,6 +17,7 @@ from include.lake.lake import Lake
 from include.lake.lock import writer_lock
 from include.refresh.compact import TABLES as TICKED
 from include.refresh.compact import compact
+from include.settings import Settings
 
 log = logging.getLogger(__name__)
 # Whoever reads a snapshot has opened its files within that time.
@@ -40,7 +41,7 @@ class Maintained:
     def describe(self) -> str:
         return (
             f"{len(self.snapshots)} snapshots, {self.files} files of the lake, {len(self.folders)} folders of"
-            f" runs and unadopted features, {len(self.models)} models, {len(self.reports)} reports;"
+            f" runs and unadopted features, {len(self.models)} models, {len(self.reports)} pages and logs;"
             f" {self.checked} files have the bytes that were written"
         )
 
@@ -62,7 +63,7 @@ def maintain(
     folders = (*_old_runs(lake, keep, now), *_unadopted(lake, now))
     kept_snapshots = _kept(lake, keep, now)
     models = tuple(_unneeded_models(lake, kept_snapshots, now))
-    reports = tuple(_older(lake.settings.reports, "*.html", now - timedelta(days=keep.reports_days)))
+    reports = tuple(_old_pages(lake.settings, keep, now))
     if is_dry_run:
         return Maintained(expired, _removable(lake), folders, models, reports, checked.known)
     if expired:
@@ -128,6 +129,13 @@ def _old_runs(lake: Lake, keep: MaintenanceConfig, now: datetime) -> Iterator[Pa
     than = now - timedelta(days=keep.runs_days)
     yield from (folder for folder in _older(runs, "*", than) if folder.name != "spark")
     yield from _older(runs / "spark", "*", than)
+
+
+def _old_pages(settings: Settings, keep: MaintenanceConfig, now: datetime) -> Iterator[Path]:
+    """Pages of runs, answers that the API gave, and exports of persons."""
+    yield from _older(settings.reports, "*.html", now - timedelta(days=keep.reports_days))
+    yield from _older(settings.home / "served", "*.jsonl", now - timedelta(days=keep.reports_days))
+    yield from _older(settings.home / "exports", "*.json", now - timedelta(days=keep.runs_days))
 
 
 def _unadopted(lake: Lake, now: datetime) -> Iterator[Path]:

@@ -86,7 +86,12 @@ def test_old_runs_unadopted_features_models_and_reports_go(lake: Lake, settings:
     for folder in old:
         folder.mkdir(parents=True)
         (folder / "part.parquet").write_text("")
-    stale = [settings.models / "stale.npz", settings.reports / "old.html"]
+    stale = [
+        settings.models / "stale.npz",
+        settings.reports / "old.html",
+        settings.home / "served" / "2020-01-01.jsonl",
+        settings.home / "exports" / "old.json",
+    ]
     for file in stale:
         file.parent.mkdir(exist_ok=True)
         file.write_text("")

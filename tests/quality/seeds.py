@@ -86,6 +86,9 @@ insert into serving.publications by name select 'p1' as publication_id, 'nightly
 insert into ops.quality_results by name select 'r1' as run_id, 'input' as suite,
     unnest(['a', 'b']) as expectation, true as is_success, 'critical' as severity, '0' as observed,
     '0 rows' as "limit", timestamp '2026-03-01' as checked_at;
+insert into features.user_portraits by name select 'u1' as user_id, 'Mostly slow.' as profile,
+    [{'attribute': 'tag', 'label': 'slow', 'weight': 0.5, 'recent_weight': 0.5, 'lift': 2.0},
+     {'attribute': 'tag', 'label': 'sad', 'weight': 0.25, 'recent_weight': 0.0, 'lift': 1.5}] as interests;
 insert into ops.model_versions by name select 'm1' as model_version, 'champion' as status, 'r1' as run_id;
 insert into ops.evaluations by name select 'r1' as run_id, 'pipeline' as subject, 'ndcg' as metric, 10 as k,
     0.5 as value;
