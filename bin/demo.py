@@ -82,6 +82,7 @@ def main() -> int:
         '   make sql Q="from nightjar.serving.recommendations limit 10"    the tables; `make sql`: a shell',
         f"   {settings.attach_sql}    run this in any DuckDB client to attach the lake",
         f"   {settings.reports}    the run's report and the quality results as pages",
+        "   make api-key ROLE=read NAME=me, then make serve    lists over HTTP, and a page",
         "   make airflow    the DAGs in Airflow's UI",
         "   docs/contracts.md    every table and column",
     )
