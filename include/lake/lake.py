@@ -212,13 +212,13 @@ def open_lake(
         refuse_orphaned_data(catalog)
     if read_only and is_new:
         raise LakeError(f"no lake at {catalog.target}; run `make nightly` first")
-    has_moved = relocate(catalog, busy_ms=busy_ms)
     if not read_only:
         settings.make_folders()
         if catalog.is_local:
             Path(catalog.data).mkdir(parents=True, exist_ok=True)
     con = _connect(settings, catalog)
     _load_extensions(con, catalog, settings.extensions)
+    has_moved = relocate(con, catalog, busy_ms=busy_ms)
     # Two processes that make the same catalog at the same instant would both write its first rows.
     if read_only:
         _attach(con, catalog.attach(read_only=True, snapshot=snapshot, busy_ms=busy_ms), catalog)

@@ -7,14 +7,13 @@ be copied afterwards, unless maintenance removes them meanwhile, which the copy 
 from __future__ import annotations
 
 import shutil
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from include.errors import DataError, LakeError
 from include.lake.checksums import check_files, data_files
 from include.lake.lake import Lake
+from include.operations.catalog_file import apart
 
 # Beside the lake: what lists are made with and kept by. Runs, reports and logs are made anew.
 BESIDE = ("models", "landing", "api_keys.json", "erasure.key")
@@ -48,8 +47,7 @@ def back_up(lake: Lake, target: Path) -> BackedUp:
     named = sorted(set(data_files(lake)))
     copied = partial / Path(lake.catalog.target).relative_to(home)
     copied.parent.mkdir(parents=True)
-    with closing(sqlite3.connect(lake.catalog.target)) as source, closing(sqlite3.connect(copied)) as copy:
-        source.backup(copy)
+    apart("copy", catalog=lake.catalog.target, to=str(copied))
     size = copied.stat().st_size
     for path in sorted({*named, *data_files(lake)}):
         to = partial / path.relative_to(home)

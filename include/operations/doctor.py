@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from include.ingest.pending import find_pending
 from include.lake.catalog import find_catalog
 from include.lake.checksums import check_files, data_files
 from include.lake.lake import Lake, open_lake
+from include.operations.catalog_file import apart
 from include.publish.champion import find_champion
 from include.recommender.storage import load_recommender
 from include.settings import Settings
@@ -96,7 +96,7 @@ def _lake(settings: Settings, domain: Domain, now: datetime) -> Iterator[Finding
     if (
         catalog.kind == "sqlite"
         and Path(catalog.target).is_file()
-        and (problem := _broken_sqlite(Path(catalog.target)))
+        and (problem := apart("damage", catalog=catalog.target))
     ):
         yield Finding(
             FAIL,
@@ -118,15 +118,6 @@ def _lake(settings: Settings, domain: Domain, now: datetime) -> Iterator[Finding
         yield _model(lake)
         yield _age(lake, domain, now)
         yield from _waiting(lake, domain)
-
-
-def _broken_sqlite(catalog: Path) -> str | None:
-    try:
-        with sqlite3.connect(f"file:{catalog}?mode=ro", uri=True, timeout=10) as con:
-            found = con.execute("pragma integrity_check").fetchone()[0]
-    except sqlite3.DatabaseError as error:
-        return f"{catalog}: {error}"
-    return None if found == "ok" else f"{catalog}: {found}"
 
 
 def _data_files(lake: Lake) -> Finding:

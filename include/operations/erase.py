@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,8 +20,10 @@ from include.ingest.erased_people import erasure_key, remember_erased
 from include.lake.catalog import ALIAS, quote
 from include.lake.lake import Lake
 from include.lake.lock import writer_lock
+from include.operations.catalog_file import apart
+from include.operations.file_search import PERSON
 from include.operations.landing_rewrite import rewrite_landing_file
-from include.operations.traces import PERSON, Traces, find_traces, person_tables, quarantine_condition
+from include.operations.traces import Traces, find_traces, person_tables, quarantine_condition
 
 log = logging.getLogger(__name__)
 
@@ -149,19 +150,7 @@ def _drop_lines(path: Path, user_id: str) -> None:
 
 
 def _clean_catalog(lake: Lake, user_id: str) -> None:
-    """Smallest and largest values of whole tables, which no delete narrows; then what SQLite keeps of deleted
-    rows in free pages and in its log until both are written anew."""
-    if lake.catalog.kind != "sqlite":
-        log.warning(
-            "the catalog is no SQLite file: vacuum its database yourself, statistics name smallest ids"
-        )
-        return
-    with sqlite3.connect(lake.catalog.target, timeout=60) as con:
-        for bound in ("min_value", "max_value"):
-            con.execute(f"update ducklake_table_column_stats set {bound} = null where {bound} = ?", [user_id])
-        con.commit()
-        con.execute("pragma wal_checkpoint(truncate)")
-        con.isolation_level = None
-        con.execute("vacuum")
-        con.execute("pragma wal_checkpoint(truncate)")
-    con.close()
+    if lake.catalog.kind == "sqlite":
+        apart("forget", catalog=lake.catalog.target, user_id=user_id)
+    else:
+        log.warning("the catalog is no SQLite file: vacuum its database, and clear its tables' smallest ids")

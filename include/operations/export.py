@@ -8,7 +8,8 @@ from typing import Any
 
 from include.errors import DataError
 from include.lake.lake import Lake
-from include.operations.traces import PERSON, find_traces, person_tables, quarantine_condition
+from include.operations.file_search import PERSON
+from include.operations.traces import find_traces, person_tables, quarantine_condition
 
 
 def export_user(lake: Lake, user_id: str, file: Path) -> dict[str, int]:

@@ -12,7 +12,7 @@ import duckdb
 from include.lake.catalog import NO_PATH_COLUMNS, quote
 from include.lake.lake import Lake
 from include.landing.hashes import hash_file
-from include.operations.traces import PERSON
+from include.operations.file_search import PERSON
 
 
 def rewrite_landing_file(lake: Lake, name: str, user_id: str, *, run_id: str) -> None:

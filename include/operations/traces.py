@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
-import re
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
-import duckdb
-
-from include.lake.catalog import ALIAS, NO_PATH_COLUMNS, quote
+from include.lake.catalog import ALIAS
 from include.lake.lake import Lake
-from include.settings import Settings
+from include.operations.catalog_file import apart
+from include.operations.file_search import PERSON, person_pattern
 
-CHUNK_BYTES = 1 << 20
-# A shorter number stands in any file of figures: it is looked for only where it is named as an id.
-MIN_DIGITS = 6
-PERSON = "user_id"
 SHOWN_FILES = 10
 
 
@@ -49,7 +39,7 @@ class Traces:
 def find_traces(lake: Lake, user_id: str) -> Traces:
     """Reads every table with a user_id and every file below the home."""
     tables = {table: n for table, n in _rows_of(lake, user_id) if n}
-    named = sorted(files_that_name(lake.settings, user_id))
+    named = sorted(apart("search", home=str(lake.settings.home), user_id=user_id))
     landing = tuple(name.removeprefix("landing/") for name in named if name.startswith("landing/"))
     others = tuple(name for name in named if not name.startswith("landing/"))
     return Traces(tables, landing, others)
@@ -68,7 +58,7 @@ def person_tables(lake: Lake) -> list[str]:
 
 def quarantine_condition(user_id: str) -> tuple[str, list[object]]:
     """(condition on raw.quarantine, its parameters): rows whose raw text names the person."""
-    return "regexp_matches(raw, ?)", [_pattern(user_id)]
+    return "regexp_matches(raw, ?)", [person_pattern(user_id)]
 
 
 def _rows_of(lake: Lake, user_id: str) -> Iterator[tuple[str, int]]:
@@ -79,79 +69,3 @@ def _rows_of(lake: Lake, user_id: str) -> Iterator[tuple[str, int]]:
         "raw.quarantine",
         lake.value(f"select count(*) from raw.quarantine where {condition}", parameters),
     )
-
-
-def files_that_name(settings: Settings, user_id: str) -> Iterator[str]:
-    """Paths below the home.
-
-    Parquet is read by its columns, SQLite by its values and as bytes (its free pages), gzip is unpacked, all
-    else is searched as bytes.
-    """
-    raw = re.compile(_pattern(user_id).encode())
-    with duckdb.connect() as con:
-        for path in sorted(settings.home.rglob("*")):
-            # Its own requests name the person until their run ends.
-            if not path.is_file() or path.is_symlink() or path.name.startswith("request-"):
-                continue
-            if path.suffix == ".parquet":
-                is_named = _is_in_parquet(con, path, user_id)
-            elif path.suffix in (".sqlite", ".db"):
-                is_named = _is_in_sqlite(path, user_id) or _is_in_bytes(path, raw)
-            else:
-                is_named = _is_in_bytes(path, raw)
-            if is_named:
-                yield str(path.relative_to(settings.home))
-
-
-def _pattern(user_id: str) -> str:
-    """A regular expression, of RE2 and Python alike, of the id where it stands alone.
-
-    A short number must stand where an id does: as a value in quotes, or after the word user.
-    """
-    escaped = re.escape(user_id)
-    if user_id.isdigit() and len(user_id) < MIN_DIGITS:
-        return rf"(?i:user[a-z_ ]*[\"']?\s*[:=,]?\s*[\"']?){escaped}(?:[^0-9A-Za-z_]|$)"
-    return rf"(?:^|[^0-9A-Za-z_]){escaped}(?:[^0-9A-Za-z_]|$)"
-
-
-def _is_in_parquet(con: duckdb.DuckDBPyConnection, path: Path, user_id: str) -> bool:
-    relation = f"read_parquet({quote(str(path))}, {NO_PATH_COLUMNS})"
-    try:
-        names = [row[0] for row in con.execute(f"describe select * from {relation}").fetchall()]
-        if PERSON not in names:
-            return False
-        found = con.execute(f"select 1 from {relation} where {PERSON}::varchar = ? limit 1", [user_id])
-        return found.fetchone() is not None
-    except duckdb.Error:
-        return _is_in_bytes(path, re.compile(re.escape(user_id).encode()))
-
-
-def _is_in_sqlite(path: Path, user_id: str) -> bool:
-    """Values that hold the id, alone or within a text: one record's values lie side by side in its bytes."""
-    pattern = re.compile(_pattern(user_id))
-    try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as con:
-            con.text_factory = lambda raw: raw.decode("utf-8", "replace")
-            for (table,) in con.execute("select name from sqlite_master where type = 'table'").fetchall():
-                for row in con.execute(f'select * from "{table}"'):
-                    if any(
-                        value == user_id or pattern.search(value) for value in row if isinstance(value, str)
-                    ):
-                        return True
-    except sqlite3.Error:
-        return False  # no SQLite file, or another's lock: its bytes are searched
-    return False
-
-
-def _is_in_bytes(path: Path, pattern: re.Pattern[bytes]) -> bool:
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            held = b""
-            while chunk := file.read(CHUNK_BYTES):
-                # What lies across two chunks is searched with the second one.
-                held = held[-2048:] + chunk
-                if pattern.search(held):
-                    return True
-    except (OSError, EOFError):
-        return False  # gone meanwhile, or no gzip: landing judges it
-    return False

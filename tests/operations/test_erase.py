@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import stat
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,9 @@ from include.ingest.erased_people import forget_erased, key_path
 from include.lake.lake import Lake, open_lake
 from include.operations.erase import count_person, erase_user
 from include.operations.export import export_user
+from include.operations.file_search import files_that_name
 from include.operations.person_request import drop_request, make_request, person_of
-from include.operations.traces import files_that_name, find_traces
+from include.operations.traces import find_traces
 from include.settings import Settings
 from tests.support.books import NEWEST, NOW, Run, listed, purchase
 from tests.support.nightly import land, publish_nightly
@@ -171,7 +171,7 @@ def test_an_export_holds_every_row_of_a_person(
 def test_a_request_names_a_person_until_it_is_dropped(settings: Settings) -> None:
     token = make_request(settings, GONE)
     assert person_of(settings, None, token) == GONE and person_of(settings, GONE, None) == GONE
-    assert list(files_that_name(replace(settings, home=settings.home / "tmp"), GONE)) == []
+    assert list(files_that_name(settings.home / "tmp", GONE)) == []
     drop_request(settings, token)
     for user, request in ((None, token), (None, None), (GONE, token), (None, "../../x")):
         with pytest.raises(DataError):
