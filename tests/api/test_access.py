@@ -195,7 +195,12 @@ PATHS = [
 ]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(path=st.sampled_from(PATHS), body=st.one_of(JSON, st.dictionaries(NAMES, JSON, max_size=4)))
 def test_no_body_is_a_bug(api_server: ApiServer, path: str, body: object) -> None:
     text = json.dumps(body)
@@ -204,7 +209,12 @@ def test_no_body_is_a_bug(api_server: ApiServer, path: str, body: object) -> Non
     assert answer.status_code < 500, (path, text, answer.text)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     path=st.sampled_from(
         [
