@@ -39,9 +39,14 @@ def erase() -> str:
     user_id = person_of(run.settings, params["user_id"], params["request"])
     with open_lake(run.settings) as lake:
         if params["dry_run"]:
-            return count_person(lake, user_id).describe()
+            return count_person(lake, run.domain, user_id).describe()
         done = erase_user(
-            lake, user_id, run_id=run.run_id, now=utc_now(), rewrite_landing=params["rewrite_landing"]
+            lake,
+            run.domain,
+            user_id,
+            run_id=run.run_id,
+            now=utc_now(),
+            rewrite_landing=params["rewrite_landing"],
         )
     return done.describe()
 

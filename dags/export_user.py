@@ -28,7 +28,7 @@ def export() -> str:
     user_id = person_of(run.settings, params["user_id"], params["request"])
     file = run.settings.home / "exports" / f"{params['request'] or uuid4().hex}.json"
     with open_lake(run.settings, read_only=True) as lake:
-        rows = write_export(lake, user_id, file)
+        rows = write_export(lake, run.domain, user_id, file)
     return f"{sum(rows.values()):,} rows of {len(rows)} tables: {file}"
 
 

@@ -94,7 +94,7 @@ def stage_prepared(
     with lake.beside():
         table = f"staged_{kind}"
         problems = stage_rows(lake.con, domain, kind, prepared, table, ingested_at)
-        refuse_erased(lake, kind, table)
+        erasures = refuse_erased(lake, kind, table)
         refused = refuse_bad_files(lake.con, domain, kind, prepared, table, ingested_at)
     prepared = [
         dataclasses.replace(file, status="unreadable", problem=problems[file.number])
@@ -113,6 +113,7 @@ def stage_prepared(
         files=tuple(prepared),
         remaining=tuple(remaining),
         offsets=tuple(offsets),
+        erasures=erasures,
     )
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import duckdb
 
+from include.errors import LakeError
+from include.lake.catalog import ALIAS
 from include.lake.insert_rows import insert_rows
 from include.lake.lake import Lake
 from include.settings import Settings
@@ -59,20 +61,31 @@ def forget_erased(con: duckdb.DuckDBPyConnection, settings: Settings, user_id: s
 
 
 def refuse_erased(lake: Lake, kind: str, table: str) -> int:
-    """Give staged rows of erased people their reason, and nothing of what they held; returns how many.
+    """Give staged rows of erased people their reason, and nothing of what they held.
 
-    table: of ``stage_rows``. Costs a look at a small table where nobody was ever erased.
+    table: of ``stage_rows``.  Returns how many people have been erased: see ``StagedBatch.erasures``. Costs a
+    look at a small table where nobody ever was.  Raises LakeError where the key is gone.
     """
-    if kind == "items" or not lake.value(f"select count(*) from nightjar.{TABLE}"):
-        return 0
-    hashed = person_hash_sql("user_id", erasure_key(lake.settings))
-    return int(
+    erasures = count_erasures(lake.con)
+    if erasures and not key_path(lake.settings).is_file():
+        raise LakeError(
+            f"{key_path(lake.settings)} is gone, by which {erasures} erased people are known: restore it from"
+            " a backup, or their rows would come back"
+        )
+    if erasures and kind != "items":
+        hashed = person_hash_sql("user_id", erasure_key(lake.settings))
         lake.con.execute(
             f"update {table} set reason = '{REASON}', raw = null"
             f" where user_id in (select distinct user_id from {table} where {hashed} in"
-            f" (select person_hash from nightjar.{TABLE}))"
-        ).fetchall()[0][0]
-    )
+            f" (select person_hash from {ALIAS}.{TABLE}))"
+        )
+    return erasures
+
+
+def count_erasures(con: duckdb.DuckDBPyConnection) -> int:
+    row = con.execute(f"select count(*) from {ALIAS}.{TABLE}").fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def _hash_of(con: duckdb.DuckDBPyConnection, settings: Settings, user_id: str) -> str:

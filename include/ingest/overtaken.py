@@ -5,6 +5,7 @@ from __future__ import annotations
 import duckdb
 
 from include.errors import OvertakenError
+from include.ingest.erased_people import count_erasures
 from include.ingest.staged_batch import StagedBatch
 from include.lake.user_search import row_by_row
 
@@ -13,8 +14,14 @@ def raise_if_overtaken(con: duckdb.DuckDBPyConnection, staged: StagedBatch) -> N
     """Files are looked up and read outside the transaction: two writers can meet the same ones.
 
     The ledger would count them twice, quarantine hold their rows twice, and a topic's position fall back.
-    Raises OvertakenError naming what came first.
+    Raises OvertakenError naming what came first; also where somebody was erased since: the rows were judged
+    without knowing it.
     """
+    if count_erasures(con) != staged.erasures:
+        raise OvertakenError(
+            f"batch {staged.batch_id} of {staged.kind}: somebody was erased since it was read; nothing was"
+            " committed"
+        )
     found = _moved_positions(con, staged) if staged.offsets else _known_files(con, staged)
     if found:
         raise OvertakenError(

@@ -29,6 +29,7 @@ class StagedBatch:
 
     batch_id: follows from names and contents, so the same files are the same batch.
     remaining: files that the limits left for a later batch.  offsets: positions to commit with the rows.
+    erasures: how many people had been erased when its rows were judged.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class StagedBatch:
     files: tuple[PreparedFile, ...]
     remaining: tuple[PendingFile, ...]
     offsets: tuple[TopicPosition, ...] = ()
+    erasures: int = 0
 
     @property
     def table(self) -> str:

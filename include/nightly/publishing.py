@@ -12,6 +12,7 @@ import duckdb
 
 from include.errors import GateError, NightjarError
 from include.evaluation.evaluation_row import EvaluationRow
+from include.ingest.erased_people import count_erasures
 from include.ingest.unlisted import keep_unlisted_after
 from include.lake.insert_rows import as_json, insert_rows
 from include.lake.lake import Lake, adopt_files, open_lake
@@ -62,6 +63,11 @@ def publish(run: Run) -> None:
 
         def work(con: duckdb.DuckDBPyConnection) -> int:
             began = run.recorded(INGEST)
+            if count_erasures(con) != began.erasures:
+                raise GateError(
+                    "publish refused, the live set stays: the run began before somebody was erased;"
+                    " run it again"
+                )
             if stale := stale_reasons(lake, began):  # looked at again: a newer run may have published
                 if not began.is_asked_for:
                     raise GateError("publish refused, the live set stays: " + "; ".join(stale))

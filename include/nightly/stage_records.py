@@ -16,12 +16,14 @@ from include.tuning.proposals import Decision
 @dataclass(frozen=True)
 class Ingested:
     """as_of: the run's cutoff, naive UTC.  snapshot: of the lake, as which the run reads it.
-    events: how many lie before the cutoff.  is_asked_for: the cutoff is not the data's own end."""
+    events: how many lie before the cutoff.  is_asked_for: the cutoff is not the data's own end.
+    erasures: how many people had been erased by then."""
 
     as_of: datetime
     snapshot: int
     events: int
     is_asked_for: bool
+    erasures: int = 0
 
 
 @dataclass(frozen=True)

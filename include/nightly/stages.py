@@ -15,6 +15,7 @@ from include.config.domain import Domain, load_domain
 from include.errors import DataError, GateError
 from include.features.spark import build_features as run_spark
 from include.features.training_matrices import load_training
+from include.ingest.erased_people import count_erasures
 from include.ingest.ingest import ingest_pending
 from include.interactions.training_data import TrainingData
 from include.lake.catalog import NO_PATH_COLUMNS, quote
@@ -96,7 +97,8 @@ def ingest(run: Run, as_of: str | None, interval_end: datetime | None) -> None:
             )
         meter.rows_in, meter.rows_out = report.rows_in, report.accepted
         is_asked_for = as_of is not None or run.domain.clock == "wall"
-        meter.record = Ingested(cutoff, lake.snapshot(), events, is_asked_for)
+        erasures = count_erasures(lake.con)
+        meter.record = Ingested(cutoff, lake.snapshot(), events, is_asked_for, erasures)
 
 
 def claim_domain(lake: Lake, run: Run) -> None:

@@ -20,6 +20,10 @@ from include.installation import REPO
 from include.operations.file_search import files_that_name
 
 
+# A query of somebody else's that is under way.
+BUSY_SECONDS = 20.0
+
+
 def apart(work: str, **arguments: str) -> Any:
     """Do one of WORK in a process of its own.  Raises LakeError with what it said where it fails."""
     done = subprocess.run(
@@ -53,8 +57,11 @@ def copy(catalog: str, to: str) -> None:
 
 def forget(catalog: str, user_id: str) -> None:
     """Smallest and largest values of whole tables, which no delete narrows; then what SQLite keeps of deleted
-    rows in free pages and in its log until both are written anew."""
-    with closing(sqlite3.connect(catalog, timeout=60, isolation_level=None)) as con:
+    rows in free pages and in its log until both are written anew.
+
+    Waits BUSY_SECONDS for a query that is being read to end; past that the log stays, and a search finds it.
+    """
+    with closing(sqlite3.connect(catalog, timeout=BUSY_SECONDS, isolation_level=None)) as con:
         for bound in ("min_value", "max_value"):
             con.execute(f"update ducklake_table_column_stats set {bound} = null where {bound} = ?", [user_id])
         con.execute("pragma wal_checkpoint(truncate)")

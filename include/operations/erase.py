@@ -6,24 +6,26 @@ dies in between is done again from the start.
 
 from __future__ import annotations
 
-import json
 import logging
-import shutil
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
+from include.config.domain import Domain
 from include.errors import DataError
-from include.ingest.erased_people import erasure_key, remember_erased
+from include.ingest.erased_people import remember_erased
 from include.lake.catalog import ALIAS, quote
+from include.lake.checksums import data_files
 from include.lake.lake import Lake
 from include.lake.lock import writer_lock
 from include.operations.catalog_file import apart
-from include.operations.file_search import PERSON
+from include.operations.file_search import PERSON, person_pattern
 from include.operations.landing_rewrite import rewrite_landing_file
-from include.operations.traces import Traces, find_traces, person_tables, quarantine_condition
+from include.operations.person_rows import quarantined_sql
+from include.operations.traces import Traces, find_traces, person_tables
 
 log = logging.getLogger(__name__)
 
@@ -35,21 +37,27 @@ class Erased:
     before: Traces
     after: Traces
     snapshots: int
-    rewritten: tuple[str, ...]
+    rewritten: int
 
     def describe(self) -> str:
         gone = f"{self.before.rows:,} rows of {len(self.before.tables)} tables, {self.snapshots} snapshots"
         return f"erased {gone}; now: {self.after.describe()}"
 
 
-def count_person(lake: Lake, user_id: str) -> Traces:
+def count_person(lake: Lake, domain: Domain, user_id: str) -> Traces:
     """What an erasure would find: a dry run.  Raises DataError on an id that cannot be one."""
     _check(user_id)
-    return find_traces(lake, user_id)
+    return find_traces(lake, domain, user_id)
 
 
 def erase_user(
-    lake: Lake, user_id: str, *, run_id: str, now: datetime, rewrite_landing: bool = False
+    lake: Lake,
+    domain: Domain,
+    user_id: str,
+    *,
+    run_id: str,
+    now: datetime,
+    rewrite_landing: bool = False,
 ) -> Erased:
     """Erase a person, whether or not anything is known of them.
 
@@ -57,18 +65,17 @@ def erase_user(
     when they are read again.  Raises DataError on an id that cannot be one.
     """
     _check(user_id)
-    before = find_traces(lake, user_id)
-    erasure_key(lake.settings)
-    tables = person_tables(lake)
-    lake.write(lambda con: _delete(con, lake, tables, user_id, now), run_id=run_id, message="erasure")
-    rewritten = tuple(before.landing) if rewrite_landing else ()
-    for name in rewritten:
-        rewrite_landing_file(lake, name, user_id, run_id=run_id)
+    before = find_traces(lake, domain, user_id)
+    tables, theirs = person_tables(lake), quarantined_sql(domain, user_id)
+    lake.write(lambda con: _delete(con, lake, tables, theirs, user_id, now), run_id=run_id, message="erasure")
+    rewritten = [file for file in before.landed if file.is_ours and file.positions] if rewrite_landing else []
+    for file in rewritten:
+        rewrite_landing_file(lake, domain, file, user_id, run_id=run_id)
     snapshots = _drop_history(lake, run_id)
     _remove_files(lake, before, user_id)
     _clean_catalog(lake, user_id)
-    after = find_traces(lake, user_id)
-    done = Erased(before, after, snapshots, rewritten)
+    after = find_traces(lake, domain, user_id)
+    done = Erased(before, after, snapshots, len(rewritten))
     log.info("erasure: %d rows, %d snapshots", before.rows, snapshots)
     return done
 
@@ -79,12 +86,11 @@ def _check(user_id: str) -> None:
 
 
 def _delete(
-    con: duckdb.DuckDBPyConnection, lake: Lake, tables: list[str], user_id: str, now: datetime
+    con: duckdb.DuckDBPyConnection, lake: Lake, tables: list[str], theirs: str, user_id: str, now: datetime
 ) -> None:
     for table in tables:
         con.execute(f"delete from {table} where {PERSON} = ?", [user_id])
-    condition, parameters = quarantine_condition(user_id)
-    con.execute(f"delete from raw.quarantine where {condition}", parameters)
+    con.execute(f"delete from raw.quarantine where {theirs}")
     remember_erased(con, lake.settings, user_id, now)
 
 
@@ -114,39 +120,29 @@ def _drop_history(lake: Lake, run_id: str) -> int:
 
 
 def _remove_files(lake: Lake, before: Traces, user_id: str) -> None:
-    """Files beside the lake: whole runs and pages, lines of logs."""
-    home = lake.settings.home
+    """Files beside the catalog's: staged sets and features of runs, pages, exports, and lines of logs.
+
+    A run that is under way then finds what it staged gone, and its publish is refused (publishing.py).
+    """
+    home, owned = lake.settings.home, set(data_files(lake))
     for name in before.files:
         path = home / name
-        top = name.split("/")[0]
-        if not path.exists() or top == "lake":
+        if not path.exists() or path in owned:
             continue
-        if top == "runs":
-            _remove_run(home, path)
-        elif top in ("reports", "tmp", "exports"):
-            path.unlink(missing_ok=True)
+        if name.split("/")[0] in ("runs", "reports", "tmp", "exports") or path.suffix == ".parquet":
+            path.unlink()
         elif path.suffix in (".jsonl", ".log"):
             _drop_lines(path, user_id)
 
 
-def _remove_run(home: Path, path: Path) -> None:
-    """The run's folder: what it staged is published or refused by now."""
-    parts = path.relative_to(home).parts
-    folder = home / Path(*parts[: 3 if parts[1] == "spark" else 2])
-    if folder.is_dir():
-        shutil.rmtree(folder, ignore_errors=True)
-    else:
-        folder.unlink(missing_ok=True)
-
-
 def _drop_lines(path: Path, user_id: str) -> None:
-    """Lines of a log that name the person, in a file that takes the old one's place whole."""
-    lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines(keepends=True)
-    kept = [line for line in lines if user_id not in line and json.dumps(user_id)[1:-1] not in line]
-    partial = path.with_name(f".{path.name}.tmp")
-    partial.touch(mode=path.stat().st_mode & 0o777)
-    partial.write_text("".join(kept), encoding="utf-8", errors="surrogateescape")
-    partial.replace(path)
+    """Lines of a log that name the person; in place, since a process may be writing to it."""
+    pattern = re.compile(person_pattern(user_id).encode())
+    with path.open("r+b") as file:
+        kept = [line for line in file if not pattern.search(line)]
+        file.seek(0)
+        file.writelines(kept)
+        file.truncate()
 
 
 def _clean_catalog(lake: Lake, user_id: str) -> None:

@@ -6,18 +6,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+from include.config.domain import Domain
 from include.errors import DataError
 from include.lake.lake import Lake
 from include.operations.file_search import PERSON
-from include.operations.traces import find_traces, person_tables, quarantine_condition
+from include.operations.person_rows import quarantined_sql
+from include.operations.traces import find_traces, person_tables
 
 
-def export_user(lake: Lake, user_id: str, file: Path) -> dict[str, int]:
+def export_user(lake: Lake, domain: Domain, user_id: str, file: Path) -> dict[str, int]:
     """Write every row that names the person, by table, and which files do; returns rows a table.
 
     Raises DataError where nothing does: a wrong id must not look like a person of whom nothing is held.
     """
-    found = find_traces(lake, user_id)
+    found = find_traces(lake, domain, user_id)
     if not found.rows and not found.landing:
         raise DataError(
             f"nothing is held on user {user_id[:80]!r}; expected an id as the landed rows have it"
@@ -27,9 +29,9 @@ def export_user(lake: Lake, user_id: str, file: Path) -> dict[str, int]:
         for table in person_tables(lake)
         if table in found.tables
     }
-    condition, parameters = quarantine_condition(user_id)
     if "raw.quarantine" in found.tables:
-        tables["raw.quarantine"] = _rows(lake, f"select * from raw.quarantine where {condition}", parameters)
+        theirs = quarantined_sql(domain, user_id)
+        tables["raw.quarantine"] = _rows(lake, f"select * from raw.quarantine where {theirs}", [])
     body = {
         PERSON: user_id,
         "tables": tables,

@@ -20,7 +20,7 @@ PERSON = "user_id"
 
 
 def files_that_name(home: Path, user_id: str) -> Iterator[str]:
-    """Paths below the home.
+    """Paths below the home, but for landing/, whose rows only the mapping tells apart: see person_rows.py.
 
     Parquet is read by its columns, SQLite by its values and as bytes (its free pages), gzip is unpacked, all
     else is searched as bytes.
@@ -31,12 +31,14 @@ def files_that_name(home: Path, user_id: str) -> Iterator[str]:
             # Its own requests name the person until their run ends.
             if not path.is_file() or path.is_symlink() or path.name.startswith("request-"):
                 continue
+            if path.is_relative_to(home / "landing"):
+                continue
             if path.suffix == ".parquet":
                 is_named = _is_in_parquet(con, path, user_id)
             elif path.suffix in (".sqlite", ".db"):
-                is_named = _is_in_sqlite(path, user_id) or _is_in_bytes(path, raw)
+                is_named = _is_in_sqlite(path, user_id) or holds(path, raw)
             else:
-                is_named = _is_in_bytes(path, raw)
+                is_named = holds(path, raw)
             if is_named:
                 yield str(path.relative_to(home))
 
@@ -44,24 +46,34 @@ def files_that_name(home: Path, user_id: str) -> Iterator[str]:
 def person_pattern(user_id: str) -> str:
     """A regular expression, of RE2 and Python alike, of the id where it stands alone.
 
-    A short number must stand where an id does: as a value in quotes, or after the word user.
+    A short number must stand where an id does, after the word user.
     """
-    escaped = re.escape(user_id)
     if user_id.isdigit() and len(user_id) < MIN_DIGITS:
-        return rf"(?i:user[a-z_ ]*[\"']?\s*[:=,]?\s*[\"']?){escaped}(?:[^0-9A-Za-z_]|$)"
-    return rf"(?:^|[^0-9A-Za-z_]){escaped}(?:[^0-9A-Za-z_]|$)"
+        return rf"(?i:user[a-z_ ]*[\"']?\s*[:=,]?\s*[\"']?){re.escape(user_id)}(?:[^0-9A-Za-z_]|$)"
+    return whole_word(user_id)
+
+
+def whole_word(user_id: str) -> str:
+    """The same, wherever it stands alone."""
+    return rf"(?:^|[^0-9A-Za-z_]){re.escape(user_id)}(?:[^0-9A-Za-z_]|$)"
 
 
 def _is_in_parquet(con: duckdb.DuckDBPyConnection, path: Path, user_id: str) -> bool:
-    relation = f"read_parquet({quote(str(path))}, {NO_PATH_COLUMNS})"
+    relation, pattern = f"read_parquet({quote(str(path))}, {NO_PATH_COLUMNS})", person_pattern(user_id)
     try:
         names = [row[0] for row in con.execute(f"describe select * from {relation}").fetchall()]
-        if PERSON not in names:
+        # What was landed is text in `raw`, whoever it is of; other columns name items, sources …
+        asked = {PERSON: (f"{PERSON}::varchar = ?", user_id), "raw": ("regexp_matches(raw, ?)", pattern)}
+        wanted = [asked[name] for name in names if name in asked]
+        if not wanted:
             return False
-        found = con.execute(f"select 1 from {relation} where {PERSON}::varchar = ? limit 1", [user_id])
-        return found.fetchone() is not None
+        condition = " or ".join(sql for sql, _ in wanted)
+        values = [value for _, value in wanted]
+        return (
+            con.execute(f"select 1 from {relation} where {condition} limit 1", values).fetchone() is not None
+        )
     except duckdb.Error:
-        return _is_in_bytes(path, re.compile(re.escape(user_id).encode()))
+        return holds(path, re.compile(re.escape(user_id).encode()))
 
 
 def _is_in_sqlite(path: Path, user_id: str) -> bool:
@@ -81,7 +93,8 @@ def _is_in_sqlite(path: Path, user_id: str) -> bool:
     return False
 
 
-def _is_in_bytes(path: Path, pattern: re.Pattern[bytes]) -> bool:
+def holds(path: Path, pattern: re.Pattern[bytes]) -> bool:
+    """Whether the file's bytes, unpacked, match.  A pattern over 2 KB may be missed between two chunks."""
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             held = b""

@@ -5,22 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from include.config.domain import Domain
 from include.lake.catalog import ALIAS
 from include.lake.lake import Lake
 from include.operations.catalog_file import apart
-from include.operations.file_search import PERSON, person_pattern
+from include.operations.file_search import PERSON
+from include.operations.person_rows import PersonFile, find_person_files, quarantined_sql
 
 SHOWN_FILES = 10
 
 
 @dataclass(frozen=True)
 class Traces:
-    """tables: table -> rows of the person.  landing: landing files that name them, below landing/.
-    files: other files below the home that do."""
+    """tables: table -> rows of the person.  landed: landing files with rows of theirs.
+    files: other files below the home that name them."""
 
     tables: dict[str, int]
-    landing: tuple[str, ...]
+    landed: tuple[PersonFile, ...]
     files: tuple[str, ...]
+
+    @property
+    def landing(self) -> tuple[str, ...]:
+        """Names of the landing files."""
+        return tuple(file.name for file in self.landed)
 
     @property
     def rows(self) -> int:
@@ -30,19 +37,18 @@ class Traces:
         if not self.rows and not self.landing and not self.files:
             return "nothing below NIGHTJAR_HOME names the person"
         tables = ", ".join(f"{table} {rows:,}" for table, rows in self.tables.items()) or "no table"
-        named = (*(f"landing/{name}" for name in self.landing), *self.files)
+        named = (*(f"landed {name}" for name in self.landing), *self.files)
         files = ", ".join(named[:SHOWN_FILES]) or "no file"
         more = f" and {len(named) - SHOWN_FILES} more" if len(named) > SHOWN_FILES else ""
         return f"rows: {tables}; files: {files}{more}"
 
 
-def find_traces(lake: Lake, user_id: str) -> Traces:
-    """Reads every table with a user_id and every file below the home."""
-    tables = {table: n for table, n in _rows_of(lake, user_id) if n}
-    named = sorted(apart("search", home=str(lake.settings.home), user_id=user_id))
-    landing = tuple(name.removeprefix("landing/") for name in named if name.startswith("landing/"))
-    others = tuple(name for name in named if not name.startswith("landing/"))
-    return Traces(tables, landing, others)
+def find_traces(lake: Lake, domain: Domain, user_id: str) -> Traces:
+    """Reads every table with a user_id, every landing file, and every other file below the home."""
+    tables = {table: n for table, n in _rows_of(lake, domain, user_id) if n}
+    landed = tuple(find_person_files(domain, lake.settings, user_id))
+    files = apart("search", home=str(lake.settings.home), user_id=user_id)
+    return Traces(tables, landed, tuple(sorted(files)))
 
 
 def person_tables(lake: Lake) -> list[str]:
@@ -56,16 +62,8 @@ def person_tables(lake: Lake) -> list[str]:
     return [table for (table,) in rows]
 
 
-def quarantine_condition(user_id: str) -> tuple[str, list[object]]:
-    """(condition on raw.quarantine, its parameters): rows whose raw text names the person."""
-    return "regexp_matches(raw, ?)", [person_pattern(user_id)]
-
-
-def _rows_of(lake: Lake, user_id: str) -> Iterator[tuple[str, int]]:
+def _rows_of(lake: Lake, domain: Domain, user_id: str) -> Iterator[tuple[str, int]]:
     for table in person_tables(lake):
         yield table, lake.value(f"select count(*) from {table} where {PERSON} = ?", [user_id])
-    condition, parameters = quarantine_condition(user_id)
-    yield (
-        "raw.quarantine",
-        lake.value(f"select count(*) from raw.quarantine where {condition}", parameters),
-    )
+    theirs = quarantined_sql(domain, user_id)
+    yield "raw.quarantine", lake.value(f"select count(*) from raw.quarantine where {theirs}")
