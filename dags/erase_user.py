@@ -18,7 +18,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param, dag, get_current_context, task
 
 from include.assets import FEATURES, RECOMMENDATIONS
-from plugins.dag_defaults import dag_defaults, domain_param, dry_run_param, this_run
+from plugins.dag_defaults import dag_defaults, domain_param, dry_run_param, person_params, this_run
 
 
 @task.branch
@@ -54,21 +54,7 @@ def erase() -> str:
 @dag(
     schedule=None,
     params={
-        "user_id": Param(
-            None,
-            type=["null", "string"],
-            minLength=1,
-            maxLength=512,
-            title="Person",
-            description="Their user_id. Airflow keeps it in the record of this run.",
-        ),
-        "request": Param(
-            None,
-            type=["null", "string"],
-            pattern="^[0-9a-f]{32}$",
-            title="Request",
-            description="Made by `make erase`: names a file that holds the user_id. Leave it empty.",
-        ),
+        **person_params(),
         "rewrite_landing": Param(
             False, type="boolean", title="Rewrite landing files", description="Take the rows out of them too."
         ),

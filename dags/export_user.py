@@ -11,9 +11,9 @@ Runbook: docs/operations.md.
 
 from __future__ import annotations
 
-from airflow.sdk import Param, dag, get_current_context, task
+from airflow.sdk import dag, get_current_context, task
 
-from plugins.dag_defaults import dag_defaults, domain_param, this_run
+from plugins.dag_defaults import dag_defaults, domain_param, person_params, this_run
 
 
 @task
@@ -35,21 +35,7 @@ def export() -> str:
 @dag(
     schedule=None,
     params={
-        "user_id": Param(
-            None,
-            type=["null", "string"],
-            minLength=1,
-            maxLength=512,
-            title="Person",
-            description="Their user_id. Airflow keeps it in the record of this run.",
-        ),
-        "request": Param(
-            None,
-            type=["null", "string"],
-            pattern="^[0-9a-f]{32}$",
-            title="Request",
-            description="Made by `make export`: names a file that holds the user_id. Leave it empty.",
-        ),
+        **person_params(),
         "domain": domain_param(),
     },
     **dag_defaults(__doc__, run_hours=1, task_hours=1),

@@ -57,6 +57,27 @@ def domain_param() -> Param:
     )
 
 
+def person_params() -> dict[str, Param]:
+    """Whom a run is about: the id itself, or a request that names a file with it (bin/person.py)."""
+    return {
+        "user_id": Param(
+            None,
+            type=["null", "string"],
+            minLength=1,
+            maxLength=512,
+            title="Person",
+            description="Their user_id. Airflow keeps it in the record of this run.",
+        ),
+        "request": Param(
+            None,
+            type=["null", "string"],
+            pattern="^[0-9a-f]{32}$",
+            title="Request",
+            description="Made by `make erase` and `make export`. Leave it empty.",
+        ),
+    }
+
+
 def dry_run_param() -> Param:
     return Param(False, type="boolean", title="Dry run", description="Count, change nothing.")
 

@@ -7,12 +7,15 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Any
 
-from fastapi import Request
+from fastapi import APIRouter, Depends, Request
 
 from include.api.keys import ApiKey, KeyFile
 from include.api.refusals import Refused
 
+# role -> the check of a request, as FastAPI depends on it: it raises where the request may not.
+Guard = Callable[[str], Callable[..., Any]]
 FAILURES_PER_MINUTE = 60
 MAX_TRACKED = 10_000
 _AWS = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/,\s]+)/")
@@ -66,6 +69,18 @@ class Access:
         if not self._rate.takes(key.name):
             raise Refused(429, f"key '{key.name}' asks too often; see api.requests_per_minute")
         return key
+
+
+def guarded(guard: Guard, role: str, prefix: str = "", **options: Any) -> APIRouter:
+    """Routes below ``prefix`` that take the role.  options: as of APIRouter."""
+    return APIRouter(prefix=prefix, dependencies=[Depends(guard(role))], **options)
+
+
+def joined(*parts: APIRouter) -> APIRouter:
+    whole = APIRouter()
+    for part in parts:
+        whole.include_router(part)
+    return whole
 
 
 def given_key(request: Request) -> str | None:

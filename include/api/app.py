@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from include.api import gorse, personalize
-from include.api.access import Access
+from include.api.access import Access, Guard
 from include.api.keys import ApiKey, KeyFile
 from include.api.metrics import Metrics
 from include.api.native import health_route, native_routes
@@ -28,7 +28,6 @@ from include.settings import Settings
 
 log = logging.getLogger(__name__)
 VERSION = "1"
-Guard = Callable[[str], Callable[[Request], ApiKey]]
 
 
 def make_app(settings: Settings, domain: Domain, guard: Guard | None = None) -> FastAPI:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Header, Query
+from fastapi import APIRouter, Body, Header, Query
 from fastapi.responses import JSONResponse, PlainTextResponse
 
+from include.api.access import Guard, guarded, joined
 from include.api.refusals import Refused
 from include.api.service import Request, Service, Wanted
 from include.settings import utc_now
 
-Guard = Callable[[str], Any]
 PREFIX = "/gorse"
 N = Annotated[int, Query(ge=1, le=500)]
 Offset = Annotated[int, Query(ge=0, le=500)]
@@ -26,15 +25,12 @@ def problem(status: int, message: str) -> PlainTextResponse:
 
 
 def gorse_routes(service: Service, guard: Guard) -> APIRouter:
-    read = APIRouter(prefix=f"{PREFIX}/api", dependencies=[Depends(guard("read"))], tags=["Gorse"])
-    write = APIRouter(prefix=f"{PREFIX}/api", dependencies=[Depends(guard("write"))], tags=["Gorse"])
+    read = guarded(guard, "read", f"{PREFIX}/api", tags=["Gorse"])
+    write = guarded(guard, "write", f"{PREFIX}/api", tags=["Gorse"])
     _add_lists(read, service)
     _add_items(read, service)
     _add_landing(write, service)
-    routes = APIRouter()
-    for part in (read, write):
-        routes.include_router(part)
-    return routes
+    return joined(read, write)
 
 
 def _add_lists(read: APIRouter, service: Service) -> None:

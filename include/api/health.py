@@ -7,16 +7,6 @@ from typing import Any
 
 from include.api.refusals import Refused
 from include.api.service import NO_LAKE, Service, instant
-from include.config.domain import Domain
-
-DEFAULT_HOURS = 30.0
-
-
-def stale_after_hours(domain: Domain) -> float | None:
-    """None: data at rest do not grow stale."""
-    if domain.api.stale_after_hours is not None:
-        return domain.api.stale_after_hours
-    return DEFAULT_HOURS if domain.clock == "wall" else None
 
 
 def health_of(service: Service, now: datetime) -> tuple[dict[str, Any], bool]:
@@ -28,7 +18,7 @@ def health_of(service: Service, now: datetime) -> tuple[dict[str, Any], bool]:
     if fresh.publication_id is None or fresh.nightly_at is None:
         return {"status": "nothing published", "mend": NO_LAKE}, False
     age = (now - fresh.nightly_at).total_seconds()
-    limit = stale_after_hours(service.domain)
+    limit = service.domain.stale_after_hours
     lag = None
     if fresh.newest_event_at and fresh.as_of:
         lag = max(0.0, (fresh.newest_event_at - fresh.as_of).total_seconds())

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import secrets
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -87,8 +87,3 @@ class KeyFile:
 
 def _hash(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def with_role(key: ApiKey, role: str) -> ApiKey:
-    """The same key in another role, as for a login that Airflow has checked."""
-    return replace(key, role=role)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response
 
+from include.api.access import Guard, guarded, joined
 from include.api.answers import BatchBody, Problem, Recommendations, RerankBody, RowsBody, Taken
 from include.api.health import health_of
 from include.api.metrics import Metrics
@@ -17,7 +17,6 @@ from include.serving.ask import Asked
 from include.serving.look_ups import MAX_ROWS
 from include.settings import utc_now
 
-Guard = Callable[[str], Any]
 N = Annotated[int, Query(ge=1, le=MAX_ROWS, description="How many.")]
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem} for status in (400, 401, 403, 404, 413, 422, 429, 503)
@@ -26,8 +25,8 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 def native_routes(service: Service, guard: Guard, metrics: Metrics) -> APIRouter:
     """guard: role -> the dependency that holds a request to it."""
-    read = APIRouter(prefix="/v1", responses=_PROBLEMS, dependencies=[Depends(guard("read"))])
-    write = APIRouter(prefix="/v1", responses=_PROBLEMS, dependencies=[Depends(guard("write"))])
+    read = guarded(guard, "read", "/v1", responses=_PROBLEMS)
+    write = guarded(guard, "write", "/v1", responses=_PROBLEMS)
     _add_lists(read, service)
     _add_look_ups(read, service)
     _add_landing(write, service)
@@ -37,10 +36,7 @@ def native_routes(service: Service, guard: Guard, metrics: Metrics) -> APIRouter
         """Counts, latencies and freshness, as Prometheus reads them."""
         return Response(metrics.render(service, utc_now()), media_type=metrics.media_type)
 
-    routes = APIRouter()
-    for part in (read, write):
-        routes.include_router(part)
-    return routes
+    return joined(read, write)
 
 
 def health_route(service: Service) -> APIRouter:

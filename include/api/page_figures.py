@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from include.serving.look_ups import LookUps
@@ -54,7 +54,6 @@ class Line:
 class Figures:
     tables: tuple[Table, ...] = ()
     quality: Line | None = None
-    notes: tuple[str, ...] = field(default=())
 
 
 def overview_figures(look_ups: LookUps) -> Figures:

@@ -5,14 +5,14 @@ Server-rendered, nothing fetched from elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import APIRouter, Form
 from fastapi import Request as HttpRequest
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from include.api.access import Guard, guarded
 from include.api.health import health_of
 from include.api.page_figures import Figures, overview_figures
 from include.api.refusals import Refused
@@ -20,7 +20,6 @@ from include.api.service import Request, Service
 from include.pages import render
 from include.settings import utc_now
 
-Guard = Callable[[str], Any]
 TEMPLATES = Path(__file__).with_name("templates")
 COOKIE = "nightjar_key"
 LOGIN = "/login"
@@ -63,7 +62,7 @@ def login_routes() -> APIRouter:
 
 
 def page_routes(service: Service, guard: Guard) -> APIRouter:
-    read = APIRouter(include_in_schema=False, dependencies=[Depends(guard("read"))])
+    read = guarded(guard, "read", include_in_schema=False)
 
     @read.get("/")
     def overview(http: HttpRequest) -> HTMLResponse:

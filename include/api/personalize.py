@@ -7,19 +7,18 @@ filter's values cannot be applied, since what they mean is defined at the other 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from fastapi import Request as HttpRequest
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
+from include.api.access import Guard, guarded, joined
 from include.api.refusals import Refused
 from include.api.service import Request, Service
 from include.settings import utc_now
 
-Guard = Callable[[str], Any]
 PREFIX = "/personalize"
 _KINDS = {400: "InvalidInputException", 404: "ResourceNotFoundException", 409: "ResourceInUseException"}
 DEFAULT_RESULTS = 25
@@ -33,14 +32,11 @@ def problem(status: int, message: str) -> JSONResponse:
 
 
 def personalize_routes(service: Service, guard: Guard) -> APIRouter:
-    read = APIRouter(prefix=PREFIX, dependencies=[Depends(guard("read"))], tags=["Amazon Personalize"])
-    write = APIRouter(prefix=PREFIX, dependencies=[Depends(guard("write"))], tags=["Amazon Personalize"])
+    read = guarded(guard, "read", PREFIX, tags=["Amazon Personalize"])
+    write = guarded(guard, "write", PREFIX, tags=["Amazon Personalize"])
     _add_lists(read, service)
     _add_landing(write, service)
-    routes = APIRouter()
-    for part in (read, write):
-        routes.include_router(part)
-    return routes
+    return joined(read, write)
 
 
 def _add_lists(read: APIRouter, service: Service) -> None:

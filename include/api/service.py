@@ -23,9 +23,10 @@ from include.errors import LakeError, NightjarError
 from include.interactions.catalogue import Catalogue
 from include.lake.lake import Lake
 from include.serving.ask import Asked
+from include.serving.by_model import Among
 from include.serving.connection import open_reader, when_unlocked
 from include.serving.look_ups import Freshness, LookUps
-from include.serving.recommend import MAX_ITEMS, Among, Answer, Reader, Recommended
+from include.serving.recommend import MAX_ITEMS, Answer, Reader, Recommended
 from include.settings import Settings, utc_now
 
 log = logging.getLogger(__name__)

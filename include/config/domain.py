@@ -38,6 +38,7 @@ FIELDS = {
     "users": tuple(name for name, _, _ in USER_FIELDS),
 }
 KINDS = ("events", "items", "users")
+NIGHTLY_HOURS = 30.0  # a night that was missed shows the next morning
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,11 @@ class Domain:
     understanding: Understanding
     model: dict[str, Any]
     file: Path
+
+    @property
+    def stale_after_hours(self) -> float | None:
+        """Hours from which the newest nightly is too old; None: data at rest do not grow stale."""
+        return self.api.stale_after_hours or (NIGHTLY_HOURS if self.clock == "wall" else None)
 
     @property
     def text_fields(self) -> tuple[str, ...]:

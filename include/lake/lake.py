@@ -70,8 +70,8 @@ class Lake:
 
     def value(self, sql: str, parameters: Sequence[object] = ()) -> Any:
         """The first column of the first row; None where there is no row."""
-        # All rows: a result that is not read to its end keeps a read transaction open on the catalog, which no
-        # checkpoint gets past.
+        # All rows: a result that is not read to its end keeps a read transaction open on the catalog, which
+        # no checkpoint gets past.
         rows = self.con.execute(sql, list(parameters)).fetchall()
         return rows[0][0] if rows else None
 

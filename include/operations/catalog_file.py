@@ -19,7 +19,6 @@ from include.errors import LakeError
 from include.installation import REPO
 from include.operations.file_search import files_that_name
 
-
 # A query of somebody else's that is under way.
 BUSY_SECONDS = 20.0
 

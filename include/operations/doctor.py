@@ -28,7 +28,6 @@ from include.texts.text_model import find_text_model
 T = TypeVar("T")
 OK, WARN, FAIL = "ok", "warn", "FAIL"
 MIN_FREE_BYTES = 2 << 30
-NIGHTLY_HOURS = 30.0
 
 
 @dataclass(frozen=True)
@@ -152,8 +151,7 @@ def _age(lake: Lake, domain: Domain, now: datetime) -> Finding:
         return Finding(WARN, "newest nightly", "none yet", "make nightly")
     hours = (now - at).total_seconds() / 3600
     found = f"{hours:,.1f} hours ago"
-    limit = domain.api.stale_after_hours or (NIGHTLY_HOURS if domain.clock == "wall" else None)
-    if limit is not None and hours > limit:
+    if domain.stale_after_hours is not None and hours > domain.stale_after_hours:
         return Finding(WARN, "newest nightly", found, "see reports/latest.html, then make nightly")
     return Finding(OK, "newest nightly", found)
 

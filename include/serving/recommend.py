@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import TracebackType
@@ -17,19 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from include.config.consumed import Consumed
 from include.config.domain import Domain
 from include.config.segment_words import segment_name, segment_words
 from include.errors import DataError, ModelError
 from include.features.training_matrices import load_catalogue, load_histories
-from include.interactions.catalogue import NO_ITEM, Catalogue
+from include.interactions.histories import Histories
 from include.publish.champion import find_champion
 from include.publish.consumed_pairs import consumed_relation
-from include.publish.tables import recommendation_rows
-from include.recommender.build_lists import blend, recommend_block, score_block
 from include.recommender.model import Recommender
-from include.recommender.reasons import explain
 from include.serving.ask import SOURCE, Asked, Encode, find_fitting, next_turn, read_clauses, titles_of
+from include.serving.by_model import Among, list_items, narrowed, rank_items, unrestricted
 from include.serving.connection import open_reader, when_unlocked
 from include.serving.session import order_by_model, order_by_neighbours, session_nearness
 from include.settings import Settings
@@ -44,8 +41,6 @@ _NEWEST = (
     "select publication_id, model_version, as_of from serving.publications"
     " order by publication_id desc limit 1"
 )
-# Which items of a catalogue may be answered: bool (n_items,).
-Among = Callable[[Catalogue], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -168,23 +163,10 @@ class Reader:
             if plain.model_version is None or plain.generated_at is None:
                 return plain
             model = self._usable(plain.model_version, plain.generated_at, "rerank")
-            # What lists may not hold has its place all the same: nothing is consumed, nothing is blocked.
-            rules = replace(model.config.rules, block_items=(), block_categories=())
-            asked = replace(model, config=replace(model.config, consumed=Consumed("allow"), rules=rules))
-            history = load_histories(
-                self._lake.con, self._domain, np.array([user_id]), asked, plain.generated_at
-            )
-            scores = score_block(asked, history)
-            blended = blend(asked, scores)[0]
-            place = np.array([self._places.get(item, NO_ITEM) for item in wanted])
-            known_items = place[place != NO_ITEM]
-            known_items = known_items[np.isfinite(blended[known_items])]
-            items = known_items[np.argsort(-blended[known_items], kind="stable")]
-            source, _, _, reasons = explain(asked, history, scores.scaled, items[None, :])
-            rows: list[tuple[Any, ...]] = [
-                (str(model.catalogue.item_ids[item]), float(blended[item]), asked.source_names[of], reason)
-                for item, of, reason in zip(items, source[0], reasons[0], strict=True)
-            ]
+            asked = unrestricted(model)
+            history = self._history(user_id, asked, plain.generated_at)
+            places = [place for item in wanted if (place := self._places.get(item)) is not None]
+            rows: list[tuple[Any, ...]] = [*rank_items(asked, history, np.array(places, dtype=np.int64))]
             if session and rows:
                 rows = self._in_session_order(
                     rows, session, plain.model_version, plain.generated_at, frozenset(), is_stranger=False
@@ -248,20 +230,17 @@ class Reader:
         as_of: datetime,
     ) -> list[tuple[Any, ...]]:
         """What may be answered of a list; where that is short of n, what the model ranks next."""
-        model = _narrowed(self._usable(model_version, as_of, "filters"), among)
+        model = narrowed(self._usable(model_version, as_of, "filters"), among)
         is_open = model.catalogue.is_available
         kept = [row for row in rows if (at := self._places.get(row[0])) is not None and is_open[at]]
         if len(kept) >= n:
             return kept
-        history = load_histories(self._lake.con, self._domain, np.array([user_id]), model, as_of)
         listed = {row[0] for row in kept}
-        lists = recommend_block(model, history, min(n + len(kept), MAX_ITEMS), with_candidates=False)
-        found = recommendation_rows(model, np.array([user_id]), lists).to_pylist()
-        return kept + [
-            (row["item_id"], row["score"], row["source"], row["reason"])
-            for row in found
-            if row["item_id"] not in listed
-        ]
+        more = list_items(model, self._history(user_id, model, as_of), min(n + len(kept), MAX_ITEMS))
+        return kept + [row for row in more if row[0] not in listed]
+
+    def _history(self, user_id: str, model: Recommender, as_of: datetime) -> Histories:
+        return load_histories(self._lake.con, self._domain, np.array([user_id]), model, as_of)
 
     def _usable(self, model_version: str, as_of: datetime, what: str) -> Recommender:
         model = self._recommender(model_version, as_of)
@@ -274,10 +253,8 @@ class Reader:
     ) -> Answer:
         """The answer to a request in words, of the publication that wrote the user's list."""
         assert answer.model_version is not None and answer.generated_at is not None
-        model = _narrowed(self._usable(answer.model_version, answer.generated_at, "ask"), among)
-        history = load_histories(
-            self._lake.con, self._domain, np.array([answer.user_id]), model, answer.generated_at
-        )
+        model = narrowed(self._usable(answer.model_version, answer.generated_at, "ask"), among)
+        history = self._history(answer.user_id, model, answer.generated_at)
         refresh, nearness = self._domain.refresh, None
         if session:
             near = session_nearness(self._neighbours(session), session, refresh.session_half_life_minutes)
@@ -399,15 +376,6 @@ class Reader:
 
     def _rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         return self._lake.rows(sql, parameters)
-
-
-def _narrowed(model: Recommender, among: Among | None) -> Recommender:
-    """The same model, for which nothing else is available."""
-    if among is None:
-        return model
-    catalogue = model.catalogue
-    is_available = catalogue.is_available & among(catalogue)
-    return replace(model, catalogue=replace(catalogue, is_available=is_available))
 
 
 def _storable(text: object) -> str:
