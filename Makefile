@@ -6,7 +6,7 @@ RUN := .venv/bin/python -m bin.env
 PYTHON := $(RUN) python
 
 # Parameters go through the environment, never into a shell string: make nightly AS_OF=2026-01-31T00:00:00Z
-export AS_OF DOMAIN CONF CONFIG PORT Q RATE SECONDS WAIT KAFKA TO REASON ROLE NAME REVOKE USER_ID
+export AS_OF DOMAIN CONF CONFIG PORT Q RATE SECONDS YES WAIT KAFKA TO REASON ROLE NAME REVOKE USER_ID
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,5 +92,5 @@ format: setup ## put every Python file into its one form
 	@$(RUN) ruff check --fix --quiet .
 	@$(RUN) ruff format --quiet .
 
-clean-demo: ## remove everything that runs have written (NIGHTJAR_HOME)
+clean-demo: ## remove what runs have written (NIGHTJAR_HOME), once you say yes or YES=1; your own files stay
 	@$(PYTHON) -m bin.clean_home

@@ -68,18 +68,25 @@ class AirflowClient:
 
         Waits up to `timeout` seconds for the DAG file to be parsed.  A refused param is a 400.
         """
-        dag = f"/api/v2/dags/{quote(dag_id)}"
+        if self.is_paused(dag_id, timeout=timeout):
+            self.pause(dag_id, False)
+        path = f"/api/v2/dags/{quote(dag_id)}/dagRuns"
+        run = self.request("POST", path, {"logical_date": None, "conf": dict(conf or {})})
+        return str(run["dag_run_id"])
+
+    def is_paused(self, dag_id: str, *, timeout: float = 60) -> bool:
+        """Waits up to `timeout` seconds for the DAG file to be parsed."""
         deadline = time.monotonic() + timeout
         while True:
             try:
-                self.request_patiently("PATCH", dag, {"is_paused": False})
-                break
+                return bool(self.request_patiently("GET", f"/api/v2/dags/{quote(dag_id)}")["is_paused"])
             except httpx.HTTPStatusError as error:
                 if error.response.status_code != 404 or time.monotonic() > deadline:
                     raise
                 time.sleep(0.5)
-        run = self.request("POST", f"{dag}/dagRuns", {"logical_date": None, "conf": dict(conf or {})})
-        return str(run["dag_run_id"])
+
+    def pause(self, dag_id: str, is_paused: bool) -> None:
+        self.request_patiently("PATCH", f"/api/v2/dags/{quote(dag_id)}", {"is_paused": is_paused})
 
     def state(self, dag_id: str, run_id: str) -> str:
         return str(self.request_patiently("GET", _run_path(dag_id, run_id))["state"])

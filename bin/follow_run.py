@@ -16,11 +16,23 @@ POLL_SECONDS = 0.5
 
 
 def follow_run(airflow_home: Path, dag_id: str, conf: Mapping[str, Any], progress: Progress) -> str:
-    """The DagRun's final state.  Raises FileNotFoundError while that Airflow is still starting."""
+    """The DagRun's final state; a DAG that was paused is paused again.
+
+    Raises FileNotFoundError while that Airflow is still starting.
+    """
     server = json.loads((airflow_home / SERVER_FILE).read_text())
     airflow = AirflowClient(server["url"])
-    run_id = airflow.trigger(dag_id, conf)
-    progress.say(f"runs in the Airflow at {airflow.url} as {run_id}")
+    was_paused = airflow.is_paused(dag_id)
+    try:
+        run_id = airflow.trigger(dag_id, conf)
+        progress.say(f"runs in the Airflow at {airflow.url} as {run_id}")
+        return _follow(airflow, dag_id, run_id, progress)
+    finally:
+        if was_paused:
+            airflow.pause(dag_id, True)
+
+
+def _follow(airflow: AirflowClient, dag_id: str, run_id: str, progress: Progress) -> str:
     seen: dict[tuple[str, int], str] = {}
     while True:
         state = airflow.state(dag_id, run_id)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from airflow.sdk import dag, get_current_context, task
 
+from plugins.cron_on_time import CronOnTime
 from plugins.dag_defaults import dag_defaults, domain_param, dry_run_param, this_run
 
 
@@ -32,7 +33,7 @@ def maintain() -> str:
 
 
 @dag(
-    schedule="0 5 * * *",
+    schedule=CronOnTime("0 5 * * *", timezone="UTC"),
     params={
         "dry_run": dry_run_param(),
         "domain": domain_param(),

@@ -20,6 +20,7 @@ from __future__ import annotations
 from airflow.sdk import TaskGroup, dag, get_current_context, task
 
 from include.assets import EVENTS, FEATURES, MARTS, RECOMMENDATIONS
+from plugins.cron_on_time import CronOnTime
 from plugins.dag_defaults import cutoff_param, dag_defaults, domain_param, report_failure, this_run
 from plugins.lake_dbt import LakeDbtBuildOperator
 
@@ -99,7 +100,7 @@ def report() -> None:
 
 
 @dag(
-    schedule="0 2 * * *",
+    schedule=CronOnTime("0 2 * * *", timezone="UTC"),
     params={
         "as_of": cutoff_param(),
         "domain": domain_param(),

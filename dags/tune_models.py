@@ -19,6 +19,7 @@ from __future__ import annotations
 from airflow.sdk import dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
+from plugins.cron_on_time import CronOnTime
 from plugins.dag_defaults import cutoff_param, dag_defaults, domain_param, this_run
 
 
@@ -50,7 +51,7 @@ def propose() -> None:
 
 
 @dag(
-    schedule="0 4 * * 0",
+    schedule=CronOnTime("0 4 * * 0", timezone="UTC"),
     params={
         "as_of": cutoff_param(),
         "domain": domain_param(),

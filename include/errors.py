@@ -6,6 +6,8 @@ Anything else that escapes is a bug.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class NightjarError(Exception):
     """Base of every error that Nightjar raises on purpose."""
@@ -32,7 +34,14 @@ class DataError(NightjarError):
 
 
 class GateError(NightjarError):
-    """A check refused: names the check, the figure and the limit. Nothing was published."""
+    """A check refused: names the check, the figure and the limit. Nothing was published.
+
+    results: what was measured, as rows of ops.quality_results; none where no suite of checks refused.
+    """
+
+    def __init__(self, message: str, results: Sequence[dict[str, object]] = ()) -> None:
+        self.results = tuple(results)
+        super().__init__(message)
 
 
 class LakeError(NightjarError):

@@ -20,6 +20,7 @@ from include.ingest.ingest import ingest_pending
 from include.interactions.training_data import TrainingData
 from include.lake.catalog import NO_PATH_COLUMNS, quote
 from include.lake.lake import Lake, open_lake
+from include.landing.bad_rows import tell_reasons
 from include.nightly import publishing
 from include.nightly.backfill import is_backfill, stale_reasons
 from include.nightly.judge import evaluate_model
@@ -146,7 +147,14 @@ def gate_input(run: Run) -> None:
         report = run_input_gate(lake, gate_context(run), docs=run.settings.reports / "data_docs" / "input")
         lake.write(lambda con: save_results(con, [report]), run_id=run.run_id, message="input gate")
         meter.rows_in, meter.rows_out = began.events, len(report.findings)
-        report.raise_for_failures()
+        report.raise_for_failures(_quarantined(lake, run.run_id) if report.failures else ())
+
+
+def _quarantined(lake: Lake, run_id: str) -> list[str]:
+    """What the run's own rows were quarantined for."""
+    batches = f"(select batch_id from ops.ingests where run_id = {quote(run_id)})"
+    reasons = tell_reasons(lake.con, f"(from raw.quarantine where batch_id in {batches})")
+    return ["Quarantined by this run:", *(f"  {line}" for line in reasons)] if reasons else []
 
 
 def build_features(run: Run) -> None:

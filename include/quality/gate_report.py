@@ -67,8 +67,8 @@ class GateReport:
             for finding in self.findings
         ]
 
-    def raise_for_failures(self) -> None:
-        """Raise GateError with one line for each critical check that did not hold."""
+    def raise_for_failures(self, told: Sequence[str] = ()) -> None:
+        """Raise GateError with one line for each critical check that did not hold, then the lines of told."""
         if not self.findings:
             raise GateError(
                 f"the {self.suite} gate of run {self.context.run_id} checked nothing; expected a suite"
@@ -79,6 +79,8 @@ class GateReport:
                 f"the {self.suite} gate refused run {self.context.run_id}:"
                 f" {len(self.failures)} of {len(self.findings)} checks failed\n{lines}\n"
                 "Nothing was published. Put the data right, or the limit under `quality:` in the domain file."
+                + "".join(f"\n{line}" for line in told),
+                self.rows,
             )
 
 

@@ -12,7 +12,7 @@ import duckdb
 
 from include.config.domain import Domain
 from include.contracts import EVENT_FIELDS, ITEM_FIELDS, TABLES
-from include.errors import OvertakenError
+from include.errors import GateError, OvertakenError
 from include.ingest.batch import commit_batch
 from include.ingest.staged_batch import BatchCounts, StagedBatch
 from include.ingest.unlisted import Unlisted, enter_unlisted, find_unlisted, forget_unlisted
@@ -25,6 +25,7 @@ from include.refresh.catch_up import flipped_items_sql
 from include.refresh.champion_cache import current_model
 from include.refresh.pairs import EarlyPairs, add_events, load_pairs, reading_pairs
 from include.refresh.pending_rows import BatchSource
+from include.refresh.refusal import keep_refusal
 from include.refresh.relist import USERS as RELISTED
 from include.refresh.relist import Relisted, find_relisted, relist
 from include.texts.embed import embed_items
@@ -79,8 +80,9 @@ def run_tick(lake: Lake, domain: Domain, source: BatchSource, *, run_id: str, no
     """One batch: rows, ledger, watermark, histories, lists and publication commit together, or not at all.
 
     now: wall clock, naive UTC. None: nothing waited. Before the first nightly there is no model: rows are
-    taken in and no list is made. Raises GateError, ModelError or LakeError with the lake as it was, and the
-    next tick gets the same batch again; OvertakenError where another writer took some of it in meanwhile.
+    taken in and no list is made. Raises GateError, ModelError or LakeError with nothing taken in, and the
+    next tick gets the same batch again (see `keep_refusal`); OvertakenError where another writer took some of
+    it in meanwhile.
     """
     started = time.monotonic()
     staged = source.stage(lake, domain, run_id, now)
@@ -111,7 +113,10 @@ def run_tick(lake: Lake, domain: Domain, source: BatchSource, *, run_id: str, no
             relisted, publication = _publish(lake, domain, champion, pairs, run_id, now, has_items)
         return counts, relisted, publication
 
-    counts, relisted, publication = lake.write(work, run_id=run_id, message="refresh")
+    try:
+        counts, relisted, publication = lake.write(work, run_id=run_id, message="refresh")
+    except GateError as error:
+        raise keep_refusal(lake, error, staged, run_id=run_id, now=now) from error
     seconds = time.monotonic() - started
     rows_in, accepted = sum(c.rows_in for c in counts), sum(c.accepted for c in counts)
     log.info(

@@ -91,6 +91,19 @@ def test_a_foreground_run_goes_to_the_scheduler_and_tells_the_same(
     assert "FAILED consume: ValueError: told to break, value 2" in done.stdout
 
 
+def test_a_paused_dag_runs_once_as_asked_and_is_paused_again(
+    airflow: RunningAirflow, airflow_home: Path
+) -> None:
+    command = [sys.executable, "-m", "bin.run_dag", "switched_on", "--dags-folder", str(DAGS)]
+    env = os.environ | {"NIGHTJAR_HOME": str(airflow_home)}
+    assert airflow.is_paused("switched_on")
+    done = subprocess.run(command, env=env, cwd=REPO, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert airflow.is_paused("switched_on")
+    runs = airflow.request_patiently("GET", "/api/v2/dags/switched_on/dagRuns")["dag_runs"]
+    assert [run["run_type"] for run in runs] == ["manual"]
+
+
 def test_a_second_airflow_on_the_same_home_is_refused(airflow: RunningAirflow, airflow_home: Path) -> None:
     with pytest.raises(HomeInUseError), running_airflow(airflow_home):
         pass

@@ -55,6 +55,7 @@ def test_a_refused_night_names_check_file_reasons_and_a_row(first: Run) -> None:
         stages.gate_input(first)
     publishing.report_failure(first, "ingest.gate_input", str(error.value))
     page = latest(first)
+    assert "290 for bad_event_at, as " in str(error.value) and "events/german.jsonl" in page
     assert "Stage ingest.gate_input stopped the run" in page and "few enough rows were quarantined" in page
     assert '<td>bad_event_at</td><td class="n">290</td><td>events/german.jsonl</td>' in page
     assert "1.12.2026" in page and "<b>i1</b>" not in page and "&lt;b&gt;i1&lt;/b&gt;" in page
