@@ -98,6 +98,7 @@ MODEL_KEYS = ("retrieval", "ranking", "diversity", "rules", "cold_start", "tunin
 _HEALTH = (
     "coverage@10",
     "gini@10",
+    "first_share@10",
     "novelty@10",
     "long_tail_share@10",
     "lists_beyond_head@10",

@@ -32,8 +32,10 @@ def without_each_rule(model: Recommender) -> dict[str, Recommender]:
     """Rule that changes lists -> the model without it; only rules that are active are there."""
     config, diversity, rules = model.config, model.config.diversity, model.config.rules
     found = {}
-    if model.lifts is not None and model.lifts.any():
-        found["reach"] = replace(model, lifts=None)
+    if model.lifts is not None and (model.lifts > 0).any():
+        found["reach"] = replace(model, lifts=np.minimum(model.lifts, 0))
+    if model.lifts is not None and (model.lifts < 0).any():
+        found["first places"] = replace(model, lifts=np.maximum(model.lifts, 0))
     if diversity.strength > 0:
         found["diversity"] = _with(model, diversity=replace(diversity, strength=0.0))
     if diversity.max_per_category is not None:

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from include.evaluation.metrics.average_precision import average_precision
 from include.evaluation.metrics.coverage import coverage
 from include.evaluation.metrics.f1 import f1
+from include.evaluation.metrics.first_share import first_share
 from include.evaluation.metrics.gini import gini
 from include.evaluation.metrics.hit_rate import hit_rate
 from include.evaluation.metrics.intra_list_diversity import intra_list_diversity
@@ -93,7 +94,11 @@ def list_health(
     k: int,
 ) -> dict[str, float]:
     """What can be said of lists without knowing the future; names end in @k."""
-    figures = {"coverage": coverage(items, n_items), "gini": gini(items, n_items)}
+    figures = {
+        "coverage": coverage(items, n_items),
+        "gini": gini(items, n_items),
+        "first_share": first_share(items),
+    }
     if n_users_of_item is not None:
         figures["novelty"] = novelty(items, n_users_of_item, n_users)
         figures["long_tail_share"] = long_tail_share(items, n_users_of_item)

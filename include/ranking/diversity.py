@@ -44,6 +44,10 @@ class Diversity:
     """How far items that no list shows are lifted, 0 to 1; auto: as far as the inner splits say costs next to
     nothing (models.md)."""
 
+    max_first_share: Share = 0.1
+    """Share of the lists of people with a history that one item may lead; 1: no limit. What it costs is
+    measured each night (quality.md)."""
+
 
 def item_vectors(catalogue: Catalogue, by: str) -> np.ndarray | None:
     """float32 (n_items, d), unit rows: text embeddings, else one-hot categories; None without either."""

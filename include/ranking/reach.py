@@ -1,8 +1,9 @@
-"""Reach: every item that fits somebody gets into some list, not only what fits everybody.
+"""Reach: every item that fits somebody gets into some list, and none comes first in most of them.
 
 An item that no list shows among its first places is lifted just far enough to enter the lists of those
 users who miss it by least. The lift is one number an item, learned beside the model, so that a list still
 depends on its user's history row alone. The last places are what is given away: the ones least looked at.
+The same number is below zero for an item that would lead too many lists (include/ranking/first_places.py).
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ def lift(items: np.ndarray, score: np.ndarray, lifts: np.ndarray | None) -> tupl
     """(items, score) of each row in the order of score + lift, best first.
 
     items: int (n_users, n_candidates), best first; score: float32, -inf where there is no candidate.
-    lifts: float32 (n_known_items,) >= 0, in spreads of the row's scores; an item beyond them is not lifted.
+    lifts: float32 (n_known_items,), in spreads of the row's scores; an item beyond them keeps its score.
     """
     if lifts is None or not lifts.any():
         return items, score
     by_item = np.pad(lifts, (0, max(0, int(items.max(initial=-1)) + 1 - len(lifts))))
-    _, spread = _in_spreads(score)
+    _, spread = in_spreads(score)
     lifted = (score + by_item[items] * spread).astype(np.float32)
     order = np.argsort(-lifted, axis=1, kind="stable")
     return np.take_along_axis(items, order, axis=1), np.take_along_axis(lifted, order, axis=1)
@@ -53,7 +54,7 @@ def learn_lifts(items: np.ndarray, score: np.ndarray, n_items: int, reach: float
     lifts = np.zeros(n_items, dtype=np.float64)
     if reach <= 0 or not len(items):
         return lifts.astype(np.float32)
-    value, _ = _in_spreads(score)
+    value, _ = in_spreads(score)
     k = min(k, items.shape[1])
     least = fewest_lists(len(items), n_items, k)
     for _ in range(MAX_ROUNDS):
@@ -84,7 +85,7 @@ def _nth_smallest(items: np.ndarray, gaps: np.ndarray, n: np.ndarray, n_items: i
     return found
 
 
-def _in_spreads(score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def in_spreads(score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(score / spread, spread (n_users, 1)) over the row's candidates; a row without spread is not lifted.
 
     Only differences matter here, so that no mean is taken off.

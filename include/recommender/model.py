@@ -40,7 +40,7 @@ class Recommender:
     weights: source name -> weight >= 0 on the source's normalised score.
     ranker: re-orders the blend's best candidates; None where it did not beat the blend.
     reach: how far unseen items may be lifted, 0..1; lifts: float32 (n_fitted,), what that came to for each
-    item (include/ranking/reach.py); None: no item is lifted.
+    item, below 0 for one that led too many lists (include/ranking/reach.py); None: no item is lifted.
     attributes: which labels there are and how a text tells them; None: a model of before there were any.
     labels: of the catalogue's items, found by `with_catalogue`.
     """

@@ -11,6 +11,7 @@ SAYS = {
     "coverage": "share of the catalogue that somebody sees",
     "coverage_vs_popularity": "… as a multiple of what popularity shows the same users",
     "gini": "inequality of exposure (0: equal shares)",
+    "first_share": "lists that one item leads, the one that leads most",
     "mean_popularity": "mean users of a shown item",
     "novelty": "novelty, bits",
     "long_tail_share": "places beyond the most popular 20 %",

@@ -11,8 +11,8 @@ from include.evaluation.evaluate import hits_of
 from include.evaluation.metrics.ndcg import ndcg
 from include.evaluation.split import Split
 from include.interactions.histories import Histories
-from include.ranking.first_places import K
-from include.ranking.reach import learn_lifts, lift
+from include.ranking.first_places import K, learn_handicaps
+from include.ranking.reach import in_spreads, learn_lifts, lift
 from include.recommender.build_lists import blend, block_rows, hide_all_but, retrieve, score_block
 from include.recommender.model import Recommender
 from include.recommender.rank import rank
@@ -56,13 +56,17 @@ def choose_reach(
 
 def with_reach(recommender: Recommender, histories: Histories, reach: float, seed: int) -> Recommender:
     """The recommender with lifts learned from the lists of `histories`, strangers left out: they all get one
-    list, which would give its last places away for all of them."""
-    if reach <= 0:
+    list, which would give its last places away for all of them, and whose first item leads all of them."""
+    share = recommender.config.diversity.max_first_share
+    if reach <= 0 and share >= 1:
         return replace(recommender, reach=0.0, lifts=None)
     rows = _sample(np.flatnonzero(histories.lengths() > 0), MAX_USERS, seed)
     items, score = ranked_candidates(replace(recommender, lifts=None), histories.rows(rows))
     lifts = learn_lifts(items, score, recommender.n_fitted, reach)
-    return replace(recommender, reach=reach, lifts=lifts)
+    if share < 1:
+        value = in_spreads(score)[0] + lifts[items]
+        lifts = lifts - learn_handicaps(items, value, recommender.n_fitted, share)
+    return replace(recommender, reach=max(reach, 0.0), lifts=lifts)
 
 
 def ranked_candidates(recommender: Recommender, histories: Histories) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ from include.evaluation.evaluate import evaluate_lists, hits_of
 from include.evaluation.metrics.average_precision import average_precision
 from include.evaluation.metrics.coverage import coverage
 from include.evaluation.metrics.f1 import f1
+from include.evaluation.metrics.first_share import first_share
 from include.evaluation.metrics.gini import gini
 from include.evaluation.metrics.hit_rate import hit_rate
 from include.evaluation.metrics.intra_list_diversity import intra_list_diversity
@@ -53,6 +54,7 @@ def test_list_health_by_hand():
     assert coverage(ITEMS, 10) == 0.5
     assert gini(np.array([[0, 1], [2, 3]]), 4) == 0
     assert gini(np.array([[0], [0]]), 4) == 0.75
+
     assert novelty(np.array([[0, 1]]), np.array([8, 2]), 8) == pytest.approx((0 + 2) / 2)
     users = np.array([9, 1, 1, 1, 1])
     assert long_tail_share(ITEMS, users, 0.2) == pytest.approx(4 / 5)
@@ -60,6 +62,11 @@ def test_list_health_by_hand():
     vectors = np.array([[1, 0], [0, 1], [1, 0]], dtype=float)
     assert intra_list_diversity(np.array([[0, 1], [0, 2]]), vectors) == pytest.approx(0.5)
     assert intra_list_diversity(np.array([[0, -1]]), vectors) == 0
+
+
+def test_first_share_is_that_of_the_most_frequent_leader():
+    assert first_share(np.array([[3, 1], [3, 2], [1, 3], [-1, -1]])) == 2 / 3
+    assert first_share(np.array([[-1, -1]])) == 0
 
 
 def test_evaluate_pads_short_lists_and_names_everything():

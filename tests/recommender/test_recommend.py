@@ -287,6 +287,7 @@ def test_a_source_is_added_by_one_line_in_the_registry(data, monkeypatch, tmp_pa
     monkeypatch.setitem(SOURCES, LastId.name, LastId)
     asked = {
         "retrieval": {"sources": ["als", "last_id"], "last_id": {"step": 2}},
+        "diversity": {"max_first_share": 1},
         "tuning": {"search": "off"},
     }
     config = replace(model_config_from_mapping(asked), list_size=5, ranking="blend")

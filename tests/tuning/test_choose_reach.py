@@ -52,7 +52,9 @@ def covered(model, histories):
 
 
 def test_more_reach_covers_more_and_none_changes_nothing(training, untuned):
-    assert untuned.reach == 0 and untuned.lifts is None
+    assert untuned.reach == 0 and untuned.lifts is not None and (untuned.lifts <= 0).all()
+    unbound = replace(untuned, config=replace(untuned.config, diversity=Diversity(max_first_share=1.0)))
+    assert with_reach(unbound, training.histories, 0, 1).lifts is None
     shares = [covered(with_reach(untuned, training.histories, r, 1), training.histories) for r in (0, 0.3, 1)]
     assert shares[0] < shares[1] < shares[2]
     assert shares[0] == covered(untuned, training.histories)
