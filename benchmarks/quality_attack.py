@@ -28,8 +28,13 @@ FAKE_SHARE, FILLERS, SEED = 0.01, 20, 1
 TARGET_RANKS = (20, 50, 100, 200, 300)
 
 
-def attacked(training: TrainingData, target: int, value: float | None) -> TrainingData:
-    """The same data with ceil(1 %) more users who all push the target, or with one of that value."""
+def attacked(
+    training: TrainingData, target: int, value: float | None, backdated_days: float = 0.0
+) -> TrainingData:
+    """The same data with ceil(1 %) more users who all push the target, or with one of that value.
+
+    backdated_days: how much older the events claim to be; we saw the accounts today all the same.
+    """
     rng = np.random.default_rng(SEED)
     n_fakes = 1 if value else int(np.ceil(FAKE_SHARE * training.n_users))
     events = training.events
@@ -42,7 +47,7 @@ def attacked(training: TrainingData, target: int, value: float | None) -> Traini
         for _ in range(n_fakes)
     ]
     users = np.repeat(training.n_users + np.arange(n_fakes), FILLERS + 1)
-    times = training.as_of - rng.uniform(0, SECONDS_PER_DAY, len(users))
+    times = training.as_of - SECONDS_PER_DAY * (backdated_days + rng.uniform(0, 1, len(users)))
     joined = make_interactions(
         np.append(events.user_idx, users),
         np.append(events.item_idx, np.concatenate(items)),
@@ -51,7 +56,15 @@ def attacked(training: TrainingData, target: int, value: float | None) -> Traini
     )
     ids = np.append(training.user_ids, [f"fake-{number}" for number in range(n_fakes)])
     half_life = training.half_life_days
-    return make_training_data(ids, training.catalogue, joined, as_of=training.as_of, half_life_days=half_life)
+    seen_days = np.append(np.full(training.n_users, np.inf), np.zeros(n_fakes)).astype(np.float32)
+    return make_training_data(
+        ids,
+        training.catalogue,
+        joined,
+        as_of=training.as_of,
+        half_life_days=half_life,
+        seen_days=seen_days,
+    )
 
 
 def exposure(training: TrainingData, n_real: int, reach: float, newcomers: str) -> np.ndarray:
@@ -71,6 +84,7 @@ def main() -> None:
     parser.add_argument("--reach", type=float, default=0.0, help="diversity.reach of the attacked model")
     parser.add_argument("--newcomers", choices=("thin", "all"), default="thin", help="retrieval.newcomers")
     parser.add_argument("--value", type=float, help="one fake account with events of this value instead")
+    parser.add_argument("--backdated", type=float, default=0.0, help="days that fake events claim to be old")
     arguments = parser.parse_args()
     how = (arguments.reach, arguments.newcomers)
     logging.basicConfig(level=logging.WARNING)
@@ -80,7 +94,8 @@ def main() -> None:
     print("| target's rank by exposure | shown before | shown after | times |\n|---|---|---|---|")
     for rank in TARGET_RANKS:
         target = int(shown[rank])
-        after = exposure(attacked(training, target, arguments.value), training.n_users, *how)[target]
+        fakes = attacked(training, target, arguments.value, arguments.backdated)
+        after = exposure(fakes, training.n_users, *how)[target]
         print(f"| {rank} | {before[target]} | {after} | {after / max(before[target], 1):.2f} |", flush=True)
 
 

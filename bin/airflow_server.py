@@ -25,7 +25,7 @@ from pathlib import Path
 import psutil
 
 from bin.airflow_client import AirflowClient
-from bin.env import process_environment
+from bin.env import login, process_environment
 from bin.foreground_runs import left_behind, scheduler_lock
 from bin.prepare_home import prepare_home
 
@@ -45,8 +45,10 @@ class ServiceError(RuntimeError):
 class RunningAirflow(AirflowClient):
     """The services and the client to talk to them."""
 
-    def __init__(self, url: str, services: Mapping[str, subprocess.Popen[bytes]], logs: Path) -> None:
-        super().__init__(url)
+    def __init__(
+        self, url: str, login: tuple[str, str], services: Mapping[str, subprocess.Popen[bytes]], logs: Path
+    ) -> None:
+        super().__init__(url, login)
         self.services = services
         self._logs = logs
 
@@ -108,7 +110,7 @@ def running_airflow(
         try:
             for name, command in commands.items():
                 services[name] = _start(name, command, env, logs)
-            airflow = RunningAirflow(f"http://{HOST}:{port}", services, logs)
+            airflow = RunningAirflow(f"http://{HOST}:{port}", login(airflow_home), services, logs)
             airflow.wait_until_healthy()
             (airflow_home / SERVER_FILE).write_text(json.dumps({"url": airflow.url, "pid": os.getpid()}))
             yield airflow

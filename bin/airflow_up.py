@@ -13,7 +13,7 @@ import sys
 import threading
 
 from bin.airflow_server import ServiceError, running_airflow
-from bin.env import LOGIN, nightjar_home
+from bin.env import LOGIN, login, nightjar_home
 from bin.foreground_runs import HomeInUseError
 
 
@@ -39,7 +39,9 @@ def main(arguments: list[str]) -> int:
     print("Airflow is starting (10-20 s) …", flush=True)
     try:
         with running_airflow(home, port=options.port) as airflow:
-            print(f"Airflow is up: {airflow.url}  login {LOGIN[0]} / {LOGIN[1]}", flush=True)
+            user, password = login(home / "airflow")
+            shown = password if (user, password) == LOGIN else "the password of airflow/passwords.json"
+            print(f"Airflow is up: {airflow.url}  login {user} / {shown}", flush=True)
             print("new DAGs are paused: switch on in the UI what is to run by itself", flush=True)
             print(f"logs: {home / 'airflow' / 'logs' / 'services'}  stop: Ctrl-C", flush=True)
             while not stopped.wait(1.0):

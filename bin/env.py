@@ -9,6 +9,7 @@ Standard library only (include/installation.py likewise): it runs before anythin
 from __future__ import annotations
 
 import base64
+import json
 import os
 import secrets
 import shlex
@@ -19,7 +20,10 @@ from pathlib import Path
 
 from include.installation import DUCKDB_EXTENSIONS, JAVA_SHIM_HOME, REPO, installed_java
 
-LOGIN = ("admin", "admin")  # `make airflow` listens on loopback only
+LOGIN = ("admin", "admin")  # without NIGHTJAR_UI_PASSWORD; `make airflow` listens on loopback only
+
+# Part of an address, or a pattern, to SQLAlchemy, Airflow's configuration, Spark or DuckDB.
+NOT_IN_A_HOME = "%#?*[\n"
 
 # Follow from NIGHTJAR_HOME, so what the caller inherited never wins.
 _REMOVED = (
@@ -59,8 +63,20 @@ _DEFAULTS = {
 
 
 def nightjar_home(base: Mapping[str, str]) -> Path:
-    """NIGHTJAR_HOME as an absolute path; default: .nightjar/ in the repository."""
-    return Path(base.get("NIGHTJAR_HOME") or REPO / ".nightjar").expanduser().absolute()
+    """NIGHTJAR_HOME as an absolute path; default: .nightjar/ in the repository.
+
+    Ends the process on a path that no database address can hold.
+    """
+    home = Path(base.get("NIGHTJAR_HOME") or REPO / ".nightjar").expanduser().absolute()
+    if bad := sorted(set(str(home)) & set(NOT_IN_A_HOME)):
+        raise SystemExit(f"NIGHTJAR_HOME is {str(home)!r}; expected a path without {' '.join(bad)}")
+    return home
+
+
+def login(airflow_home: Path) -> tuple[str, str]:
+    """User and password of the UI, as the home's passwords.json has them."""
+    passwords = json.loads((airflow_home / "passwords.json").read_text())
+    return LOGIN[0], passwords.get(LOGIN[0], LOGIN[1])
 
 
 def process_environment(

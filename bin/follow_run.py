@@ -10,6 +10,7 @@ from typing import Any
 
 from bin.airflow_client import FINISHED, AirflowClient
 from bin.airflow_server import SERVER_FILE
+from bin.env import login
 from bin.progress import Progress, task_label
 
 POLL_SECONDS = 0.5
@@ -21,7 +22,7 @@ def follow_run(airflow_home: Path, dag_id: str, conf: Mapping[str, Any], progres
     Raises FileNotFoundError while that Airflow is still starting.
     """
     server = json.loads((airflow_home / SERVER_FILE).read_text())
-    airflow = AirflowClient(server["url"])
+    airflow = AirflowClient(server["url"], login(airflow_home))
     was_paused = airflow.is_paused(dag_id)
     try:
         run_id = airflow.trigger(dag_id, conf)

@@ -25,7 +25,8 @@ def prepare_home(env: Mapping[str, str]) -> Path:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     for folder in FOLDERS:
         (home / folder).mkdir(parents=True, exist_ok=True)
-    _write_login(Path(env["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"]))
+    passwords = Path(env["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"])
+    _write_login(passwords, env.get("NIGHTJAR_UI_PASSWORD"))
     database = env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
     stamp = home / "airflow" / "database_stamp"
     # The URL may hold a password: only its digest is kept.
@@ -36,11 +37,14 @@ def prepare_home(env: Mapping[str, str]) -> Path:
     return home
 
 
-def _write_login(passwords: Path) -> None:
-    if not passwords.is_file():
+def _write_login(passwords: Path, password: str | None) -> None:
+    """password: NIGHTJAR_UI_PASSWORD, which wins over the file; None: the file's stays, or LOGIN's."""
+    held = json.loads(passwords.read_text()) if passwords.is_file() else None
+    wanted = {**(held or dict([LOGIN])), **({LOGIN[0]: password} if password else {})}
+    if wanted != held:
         with whole_file(passwords) as partial:
             partial.touch(mode=0o600)
-            partial.write_text(json.dumps(dict([LOGIN])) + "\n")
+            partial.write_text(json.dumps(wanted) + "\n")
 
 
 def _is_missing(database: str) -> bool:

@@ -114,8 +114,16 @@ def report_failure(context: Any) -> None:
 
 
 def this_run() -> Run:
-    """The run of the task that calls, its domain file checked whole."""
+    """The run of the task that calls, its domain file checked whole.
+
+    Raises ConfigError on a param that the DAG does not have, which Airflow's REST API takes without a word.
+    """
+    from include.errors import ConfigError
     from include.nightly.stages import open_run
 
     context = get_current_context()
+    params = list(context["dag"].params)
+    for name, value in (context["dag_run"].conf or {}).items():
+        if name not in params:
+            raise ConfigError(name, value, f"a param of {context['dag'].dag_id}: {', '.join(params)}")
     return open_run(context["run_id"], context["params"]["domain"])

@@ -212,6 +212,11 @@ class QualityLimits:
     """Least events of the newest day, of the median of the same weekday in the four weeks before; judged
     once these have a hundred events each. A feed that broke brings a trickle; a holiday seldom so little."""
 
+    min_field_share: Share = 0.1
+    """Least share of the rows taken in since yesterday that have an optional field, of what it was in the
+    four weeks before; judged once both have a hundred rows. A renamed column leaves rows good and the field
+    empty."""
+
     max_file_mb: Annotated[Number, Field(gt=0)] = 4096.0
     """Megabytes of text that one landing file may hold, unpacked: a gzip of a megabyte can hold a gigabyte of
     nothing. A larger one is not read."""

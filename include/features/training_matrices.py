@@ -130,6 +130,7 @@ def load_training(
         {"as_of": as_of, "types": list(confidence.weights)},
     )
     names, segments = load_segments(con, user_ids, domain.segment_by)
+    seen_days = _seen_days(con, at, as_of, len(user_ids))
     histories = _histories(con, user_items, as_of, domain, len(user_ids), len(catalogue))
     con.unregister("_users")
     con.unregister("_items")
@@ -142,7 +143,33 @@ def load_training(
         histories=histories,
         segments=segments,
         segment_names=names,
+        seen_days=seen_days,
     )
+
+
+def _seen_days(con: duckdb.DuckDBPyConnection, at: str, as_of: datetime, n_users: int) -> np.ndarray:
+    """float32 (n_users,), see `TrainingData`: of the users in ``_users``, by when their first event was taken
+    in, up to when the newest was.
+
+    By the lake's own clock alone, so that the same events give the same, whenever they are looked at.
+    """
+    found = _columns(
+        con,
+        f"""
+        with accounts as (
+            select user_id, min(ingested_at) as seen_at, max(ingested_at) as last_at
+            from raw.events {at} where event_at <= $as_of::timestamp group by user_id
+        )
+        select users.position, epoch(max(last_at) over () - seen_at) / 86400 as seen_days,
+            seen_at <= min(seen_at) over () + interval 1 day as is_first
+        from accounts inner join _users as users on accounts.user_id = users.id
+        """,
+        {"as_of": as_of},
+    )
+    seen = np.full(n_users, np.inf, np.float32)
+    position = found["position"].astype(np.int64)
+    seen[position] = np.where(found["is_first"].astype(bool), np.inf, found["seen_days"])
+    return seen
 
 
 def load_histories(

@@ -16,12 +16,13 @@ NEWCOMER_DAYS = 7.0
 TIMES_DUE = 2.0
 
 
-def pairs_outside_bursts(histories: Histories) -> np.ndarray:
+def pairs_outside_bursts(histories: Histories, seen_days: np.ndarray | None = None) -> np.ndarray:
     """bool (nnz,), aligned with weights.data: pairs that may be learned from.
 
-    A newcomer's oldest pair is at most NEWCOMER_DAYS old.  An item's due is the share of regulars who ever
-    took it, or of those regulars who were active since who took it since, whichever is more, times the
-    number of newcomers; it keeps TIMES_DUE of that, at least one, the oldest first.  All pairs stay
+    A newcomer's oldest pair is at most NEWCOMER_DAYS old, or we have known the account for no longer,
+    whatever its events say (seen_days, float32 (n_users,); None: nobody knows).  An item's due is the share
+    of regulars who ever took it, or of those regulars who were active since who took it since, whichever is
+    more, times the number of newcomers; it keeps TIMES_DUE of that, at least one, the oldest first. All stay
     where newcomers are as many as regulars: there is nobody to compare them with.
     """
     lengths = histories.lengths()
@@ -32,6 +33,8 @@ def pairs_outside_bursts(histories: Histories) -> np.ndarray:
     starts = histories.weights.indptr[has_history]
     is_new, is_active = np.zeros(histories.n_users, bool), np.zeros(histories.n_users, bool)
     is_new[has_history] = np.maximum.reduceat(histories.age_days, starts) <= NEWCOMER_DAYS
+    if seen_days is not None:
+        is_new[has_history] |= seen_days[has_history] <= NEWCOMER_DAYS
     is_active[has_history] = np.minimum.reduceat(histories.age_days, starts) <= NEWCOMER_DAYS
     n_new, n_regular = int(is_new.sum()), int((~is_new)[has_history].sum())
     if n_new == 0 or n_new >= n_regular:

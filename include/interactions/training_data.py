@@ -27,6 +27,8 @@ class TrainingData:
     as_of:          epoch seconds.
     half_life_days: the decay inside histories.weights, needed to build them again at an earlier instant.
     segment_names:  what Histories.segments points to; empty where users have no attributes.
+    seen_days:      float32 (n_users,), days since the lake first held an event of theirs, inf for those of
+                    its first day, who were there before it; None where nobody knows.
     """
 
     user_ids: np.ndarray
@@ -36,6 +38,7 @@ class TrainingData:
     as_of: float
     half_life_days: float | None
     segment_names: tuple[str, ...] = ()
+    seen_days: np.ndarray | None = None
 
     @property
     def n_users(self) -> int:
@@ -90,6 +93,7 @@ def make_training_data(
     histories: Histories | None = None,
     segments: np.ndarray | None = None,
     segment_names: tuple[str, ...] = (),
+    seen_days: np.ndarray | None = None,
 ) -> TrainingData:
     """Build histories from events, or take those that Spark built for the same as_of.
 
@@ -113,13 +117,15 @@ def make_training_data(
             f"({len(user_ids)}, {len(catalogue)}), one row for each user_id and one column for each item"
         )
     known = events.where(events.event_at <= as_of)
-    return TrainingData(user_ids, histories, catalogue, known, as_of, half_life_days, segment_names)
+    return TrainingData(
+        user_ids, histories, catalogue, known, as_of, half_life_days, segment_names, seen_days
+    )
 
 
 def _without_bursts(training: TrainingData) -> TrainingData:
     """The training data without the pairs that come in bursts, and without their events; consumed stays."""
     histories = training.histories
-    is_kept = pairs_outside_bursts(histories)
+    is_kept = pairs_outside_bursts(histories, training.seen_days)
     if is_kept.all():
         return training
     users = np.repeat(np.arange(histories.n_users), histories.lengths())

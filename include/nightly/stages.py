@@ -19,6 +19,7 @@ from include.ingest.erased_people import count_erasures
 from include.ingest.ingest import ingest_pending
 from include.interactions.training_data import TrainingData
 from include.lake.catalog import NO_PATH_COLUMNS, quote
+from include.lake.checksums import check_files
 from include.lake.lake import Lake, open_lake
 from include.landing.bad_rows import tell_reasons
 from include.nightly import publishing
@@ -261,9 +262,15 @@ def rank_candidates(run: Run) -> None:
 
 
 def audit(run: Run) -> None:
-    """Check the staged set before readers can see it.  Raises GateError; the set is kept for inspection."""
+    """Check the staged set, and the bytes of the lake it came from, before readers can see it.
+
+    Raises GateError, LakeError; the set is kept for inspection.
+    """
     context, ranked = gate_context(run), run.recorded(RANK_CANDIDATES)
     with metered(run, AUDIT) as meter, open_lake(run.settings) as lake:
+        checked = check_files(lake)
+        log.info("%d files are what was written, %d were seen for the first time", checked.known, checked.new)
+        checked.raise_if_altered()
         user_items = _features(run, "user_items")
         views = {**staged_views(run), "consumed": consumed_relation(run.domain, user_items, context.as_of)}
         is_of_the_past = is_backfill(lake, run.recorded(INGEST))

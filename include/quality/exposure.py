@@ -26,7 +26,8 @@ TIMES_AS_OFTEN = 2.0
 @dataclass(frozen=True)
 class PushedItem:
     """shown_before, shown_now: users of both sets whose first K places show it; supporters: users who took
-    it first since the last nightly; newcomers: those of them whose first event ever is since then, too."""
+    it first since the last nightly; newcomers: those of them who are new since then, too. What events say
+    of their time is not asked: an account that we saw for the first time is new, whatever it claims."""
 
     item_id: str
     shown_before: int
@@ -46,10 +47,21 @@ class PushedItem:
         )
 
 
-def last_nightly(con: duckdb.DuckDBPyConnection) -> datetime | None:
-    """Cutoff of the newest published nightly, None before the first."""
-    row = con.execute("select max(as_of) from serving.publications where kind = 'nightly'").fetchone()
-    return row[0] if row else None
+@dataclass(frozen=True)
+class LastNightly:
+    """The newest published nightly: what its data went up to, and when it was published."""
+
+    as_of: datetime
+    published_at: datetime
+
+
+def last_nightly(con: duckdb.DuckDBPyConnection) -> LastNightly | None:
+    """None before the first."""
+    row = con.execute(
+        "select as_of, published_at from serving.publications where kind = 'nightly'"
+        " order by as_of desc, published_at desc limit 1"
+    ).fetchone()
+    return LastNightly(*row) if row else None
 
 
 def find_pushed_items(
@@ -57,7 +69,7 @@ def find_pushed_items(
     staged: str,
     user_items: str,
     user_stats: str,
-    since: datetime,
+    since: LastNightly,
     most_growth: float,
 ) -> list[PushedItem]:
     """Items that grew more than most_growth times since `since`, carried by new accounts; the worst first.
@@ -96,12 +108,32 @@ def find_pushed_items(
                 and shown_now - shown_before
                 >= greatest($min_lists, $min_share * (select count(*) from kept))
         ),
+        unseen as (
+            select user_id from raw.events group by user_id having min(ingested_at) > $published_at::timestamp
+        ),
+        unseen_pairs as (
+            select user_id, item_id from raw.events
+            semi join grown using (item_id)
+            group by user_id, item_id having min(ingested_at) > $published_at::timestamp
+        ),
         accounts as (
             select
-                user_id,
-                first_event_at > $since::timestamp as is_new,
-                last_event_at > $since::timestamp as is_active
-            from {user_stats}
+                stats.user_id,
+                stats.first_event_at > $since::timestamp or unseen.user_id is not null as is_new,
+                stats.last_event_at > $since::timestamp as is_active
+            from {user_stats} as stats
+            left join unseen on stats.user_id = unseen.user_id
+        ),
+        pairs as (
+            select
+                pairs.user_id,
+                pairs.item_id,
+                pairs.first_event_at > $since::timestamp or unseen_pairs.user_id is not null as is_new
+            from {user_items} as pairs
+            semi join grown on pairs.item_id = grown.item_id
+            left join unseen_pairs
+                on pairs.user_id = unseen_pairs.user_id and pairs.item_id = unseen_pairs.item_id
+            where pairs.weight > 0
         ),
         totals as (
             select
@@ -113,15 +145,12 @@ def find_pushed_items(
         takers as (
             select
                 pairs.item_id,
-                count(*) filter (where pairs.first_event_at > $since::timestamp) as supporters,
+                count(*) filter (where pairs.is_new) as supporters,
                 count(*) filter (where accounts.is_new) as newcomers,
                 count(*) filter (where not accounts.is_new) as regulars,
-                count(*) filter (where not accounts.is_new and pairs.first_event_at > $since::timestamp)
-                    as active_regulars
-            from {user_items} as pairs
+                count(*) filter (where not accounts.is_new and pairs.is_new) as active_regulars
+            from pairs
             inner join accounts on pairs.user_id = accounts.user_id
-            semi join grown on pairs.item_id = grown.item_id
-            where pairs.weight > 0
             group by pairs.item_id
         )
         select grown.item_id, grown.shown_before, grown.shown_now, takers.supporters, takers.newcomers
@@ -139,7 +168,8 @@ def find_pushed_items(
         """,
         {
             "k": K,
-            "since": since,
+            "since": since.as_of,
+            "published_at": since.published_at,
             "most_growth": most_growth,
             "min_lists": MIN_LISTS,
             "min_share": MIN_SHARE,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from include.config.domain import Domain
+from include.contracts import EVENT_FIELDS, ITEM_FIELDS, REQUIRED, USER_FIELDS
 from include.landing.staging import FEWEST_JUDGED_ROWS
 from include.quality.check_kinds import FIGURES, Among, Check, Figure, NoRows, NotNull, RowCount, Unique
 from include.quality.gate_report import GateContext
@@ -18,6 +19,14 @@ INPUT_RELATIONS = ("events", "items", "users", "ingests")
 # Of a file that could not be read, where no file of the run could.
 BYTES_A_ROW = 100
 
+# Fewer rows than this share never had the field: its absence says nothing.
+FEWEST_GIVEN = 0.05
+# An answer that leads nowhere, an end of availability: these come and go.
+_COME_AND_GO = ("recommendation_id", "available_from", "available_to")
+_OPTIONAL = {
+    kind: tuple(name for name, _, _ in fields if name not in (*REQUIRED[kind], "event_id", *_COME_AND_GO))
+    for kind, fields in (("events", EVENT_FIELDS), ("items", ITEM_FIELDS), ("users", USER_FIELDS))
+}
 _EVENT_COLUMNS = ("event_id", "user_id", "item_id", "event_type", "event_at", "batch_id", "ingested_at")
 
 
@@ -25,7 +34,7 @@ def input_checks(context: GateContext, *, whole: bool = True) -> tuple[Check, ..
     """whole: the relations are all of the lake's rows, so that its least sizes apply; else one batch."""
     domain = context.domain
     return (
-        *((*_size_checks(domain), _usual_day(context)) if whole else ()),
+        *((*_size_checks(domain), _usual_day(context), *_usual_fields(context)) if whole else ()),
         *_event_checks(domain),
         *_item_checks(),
         *_user_checks(),
@@ -84,6 +93,35 @@ def _usual_day(context: GateContext) -> Check:
             " else max(events) filter (where n = 0) / median(events) filter (where n > 0) end from days",
             at_least=context.domain.quality.min_day_share,
         ),
+    )
+
+
+def _usual_fields(context: GateContext) -> tuple[Check, ...]:
+    """Optional fields of the rows taken in since yesterday, against those of the four weeks before.
+
+    A renamed column leaves every row good and its field empty.  Nothing is judged of fewer than
+    FEWEST_JUDGED_ROWS rows on either side, nor of a field that few rows ever had.
+    """
+    at = instant(context.checked_at)
+    return tuple(
+        Check(
+            FIGURES,
+            f"{kind}: {field} is given about as often as before",
+            Figure(
+                f"{kind}_{field}_share",
+                f"with rows as (select ({field} is not null)::int as given,"
+                f" ingested_at > {at} - interval 1 day as is_new from gate_{kind}"
+                f" where ingested_at > {at} - interval 29 days and ingested_at <= {at}),"
+                " shares as (select is_new, count(*) as n, avg(given) as share from rows group by is_new)"
+                f" select case when coalesce(min(n), 0) < {FEWEST_JUDGED_ROWS} or count(*) < 2"
+                f" or any_value(share) filter (not is_new) < {FEWEST_GIVEN} then 1"
+                " else any_value(share) filter (is_new) / any_value(share) filter (not is_new) end"
+                " from shares",
+                at_least=context.domain.quality.min_field_share,
+            ),
+        )
+        for kind, fields in _OPTIONAL.items()
+        for field in fields
     )
 
 

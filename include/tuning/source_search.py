@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -87,10 +88,14 @@ def search_source(
     Chosen is the earliest of the grid that lies within TIE_ERRORS standard errors of the best: with few
     judged users the maximum of a grid is mostly luck, and the grid begins with what usually does well.
     """
+    began = time.monotonic()
     grid = grid_for(source, splits[0].train.n_items, config.params.get(source))
     trials = [run_trial(source, params, splits, config, seed) for params in grid]
     chosen = choose_trial(trials)
-    progress(f"tuned {source}: nDCG@10 {chosen.ndcg:.4f}, best of {len(trials)} {_best(trials).ndcg:.4f}")
+    progress(
+        f"tuned {source}: nDCG@10 {chosen.ndcg:.4f}, best of {len(trials)} {_best(trials).ndcg:.4f},"
+        f" {time.monotonic() - began:.1f} s"
+    )
     return sorted(trials, key=lambda trial: (trial is not chosen, -trial.ndcg))
 
 

@@ -17,12 +17,11 @@ from include.tuning.fit import fit_recommender
 NOW = 100 * SECONDS_PER_DAY
 
 
-def data(users, items, age_days, n_users, n_items) -> TrainingData:
+def data(users, items, age_days, n_users, n_items, seen_days=None) -> TrainingData:
     events = make_interactions(users, items, NOW - np.asarray(age_days, float) * SECONDS_PER_DAY)
     ids = np.array([f"u{n}" for n in range(n_users)])
-    return make_training_data(
-        ids, make_catalogue(np.array([f"i{n}" for n in range(n_items)])), events, as_of=NOW
-    )
+    catalogue = make_catalogue(np.array([f"i{n}" for n in range(n_items)]))
+    return make_training_data(ids, catalogue, events, as_of=NOW, seen_days=seen_days)
 
 
 def test_an_item_keeps_twice_its_due_of_newcomers_the_oldest_first():
@@ -47,6 +46,17 @@ def test_what_regulars_take_lately_newcomers_may_take_as_well():
     newcomers = [(10 + n, 1, 1) for n in range(4)]
     users, items, ages = zip(*regulars, *newcomers, strict=True)
     assert pairs_outside_bursts(data(users, items, ages, 14, 3).histories).all()
+
+
+def test_whom_we_have_just_seen_is_new_whatever_the_events_say():
+    """Four accounts of yesterday say that they took item 1 forty days ago, as one of ten regulars did."""
+    regulars = [(n, 0, 50) for n in range(10)] + [(0, 1, 45)]
+    claimed = [(10 + n, 1, 40) for n in range(4)]
+    users, items, ages = zip(*regulars, *claimed, strict=True)
+    seen = np.array([np.inf] * 10 + [1.0] * 4, np.float32)
+    assert pairs_outside_bursts(data(users, items, ages, 14, 2).histories).all()
+    thinned = data(users, items, ages, 14, 2, seen).without_burst_pairs
+    assert thinned.histories.weights.nnz == len(regulars) + 1
 
 
 def test_without_regulars_everyone_is_heard():
@@ -83,15 +93,23 @@ def test_one_per_cent_fake_users_at_most_double_an_items_exposure(market, target
     assert 0 < exposure(under_attack(market, target))[target] <= 2 * before
 
 
+@pytest.mark.parametrize("target", [8, 27])
+def test_fake_users_who_date_their_events_back_gain_no_more(market, target):
+    users, items, ages = market
+    before = exposure(data(users, items, ages, 300, 150))[target]
+    seen = np.array([np.inf] * 300 + [0.5] * 3, np.float32)
+    assert 0 < exposure(under_attack(market, target, age=20.0, seen_days=seen))[target] <= 2 * before
+
+
 def test_where_all_newcomers_are_heard_it_more_than_doubles(market):
     users, items, ages = market
     before = exposure(data(users, items, ages, 300, 150), "all")[8]
     assert exposure(under_attack(market, 8), "all")[8] > 2 * before
 
 
-def under_attack(market, target: int) -> TrainingData:
-    """With three accounts of today, each with the target and ten popular items."""
+def under_attack(market, target: int, age: float = 0.1, seen_days=None) -> TrainingData:
+    """With three accounts, each with the target and ten popular items, at that age."""
     users, items, ages = market
-    fakes = [(300 + n, item, 0.1) for n in range(3) for item in [*range(n, n + 10), target]]
+    fakes = [(300 + n, item, age) for n in range(3) for item in [*range(n, n + 10), target]]
     more_users, more_items, more_ages = zip(*fakes, strict=True)
-    return data([*users, *more_users], [*items, *more_items], [*ages, *more_ages], 303, 150)
+    return data([*users, *more_users], [*items, *more_items], [*ages, *more_ages], 303, 150, seen_days)

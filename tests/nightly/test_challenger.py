@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from include.config.domain import load_domain
-from include.errors import GateError
+from include.errors import GateError, LakeError
+from include.lake.checksums import check_files
 from include.lake.lake import Lake, open_lake
 from include.nightly import stages
 from include.nightly.stage_records import EVALUATE, INGEST
@@ -49,6 +50,17 @@ def champion(tmp_path: Path) -> Run:
         if stage not in ("gate_input", "audit", "report"):
             run_stage(run, stage)
     return run
+
+
+def test_an_altered_file_stops_the_publish(champion: Run) -> None:
+    with open_lake(champion.settings, read_only=True) as lake:
+        check_files(lake)
+        path = Path(lake.files("raw.items")[0][0])
+    altered = bytearray(path.read_bytes())
+    altered[len(altered) // 2] ^= 1
+    path.write_bytes(altered)
+    with pytest.raises(LakeError, match=rf"{path.name}: not the bytes that were written"):
+        stages.audit(champion)
 
 
 def nightly_until_train(run: Run) -> None:

@@ -18,7 +18,9 @@ import pytest
 
 from bin.airflow_client import AirflowClient
 from bin.airflow_server import RunningAirflow, running_airflow
+from bin.env import process_environment
 from bin.foreground_runs import HomeInUseError, foreground_run
+from bin.prepare_home import prepare_home
 from include.api.app import make_app
 from include.config.domain import load_domain
 from include.installation import REPO
@@ -26,6 +28,7 @@ from include.settings import load_settings
 from tests.support.api_server import filled, routes_of
 
 DAGS = REPO / "tests" / "platform" / "dags"
+PASSWORD = "its owner's own"
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
@@ -48,6 +51,9 @@ def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def airflow(airflow_home: Path) -> Iterator[RunningAirflow]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NIGHTJAR_UI_PASSWORD", PASSWORD)
+        prepare_home(process_environment(os.environ, home=airflow_home, dags_folder=DAGS))
     with running_airflow(airflow_home, dags_folder=DAGS) as server:
         yield server
         assert len(processes_of(airflow_home)) >= 4
@@ -69,10 +75,12 @@ def test_a_param_the_schema_refuses_is_a_400(airflow: RunningAirflow) -> None:
 
 
 def test_no_login_no_answer(airflow: RunningAirflow) -> None:
-    stranger = AirflowClient(airflow.url, login=("admin", "wrong"))
-    with pytest.raises(httpx.HTTPStatusError) as refusal:
-        stranger.token()
-    assert refusal.value.response.status_code == 401
+    assert airflow.login == ("admin", PASSWORD)
+    for password in ("wrong", "admin"):
+        stranger = AirflowClient(airflow.url, login=("admin", password))
+        with pytest.raises(httpx.HTTPStatusError) as refusal:
+            stranger.token()
+        assert refusal.value.response.status_code == 401
     with pytest.raises(httpx.HTTPStatusError) as refusal:
         stranger.request("GET", "/api/v2/dags", token="")
     assert refusal.value.response.status_code == 401

@@ -55,9 +55,23 @@ def test_base_image_has_an_exact_tag_and_ends_as_a_user() -> None:
     assert [line for line in lines if line.startswith("USER")][-1] == "USER nightjar"
 
 
+# Whoever breaks into one service finds the passwords that it needs, and no other.
+PASSWORDS = {
+    "postgres": {"POSTGRES_PASSWORD", "AIRFLOW_PASSWORD", "LAKE_PASSWORD"},
+    "airflow-init": {"NIGHTJAR_UI_PASSWORD", "AIRFLOW_PASSWORD", "LAKE_PASSWORD"},
+    **dict.fromkeys(AIRFLOW, {"AIRFLOW_PASSWORD", "LAKE_PASSWORD"}),
+}
+
+
 @each_service
-def test_one_env_file_and_ports_on_loopback(name: str) -> None:
-    assert SERVICES[name]["env_file"] == [".env"]
+def test_a_service_is_given_the_passwords_that_it_needs(name: str) -> None:
+    assert "env_file" not in SERVICES[name]
+    held = set(re.findall(r"\$\{(\w+PASSWORD)", str(SERVICES[name])))
+    assert held == PASSWORDS.get(name, set())
+
+
+@each_service
+def test_ports_are_on_loopback(name: str) -> None:
     for port in SERVICES[name].get("ports", []):
         assert port.startswith("127.0.0.1:")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from bin.env import process_environment
+from bin.env import nightjar_home, process_environment
 from include.installation import DUCKDB_EXTENSIONS, JAVA_SHIM_HOME, REPO, installed_java
 
 
@@ -132,3 +132,12 @@ def test_env_command_runs_in_the_environment(tmp_path: Path) -> None:
     env = os.environ | {"NIGHTJAR_HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     assert done.stdout == f"{tmp_path}/airflow \n"
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"), [("a%20b", "%"), ("what?", "?"), ("no#1", "#"), ("glob*", "*"), ("x[1]", "[")]
+)
+def test_a_home_that_no_address_can_hold_is_refused(tmp_path: Path, name: str, bad: str) -> None:
+    with pytest.raises(SystemExit) as refusal:
+        nightjar_home({"NIGHTJAR_HOME": str(tmp_path / name)})
+    assert str(refusal.value).endswith(f"{name}'; expected a path without {bad}")

@@ -98,6 +98,30 @@ _E1 = "where event_id = 'e1'"
 _E2 = "where event_id = 'e2'"
 _LAST = "where user_id = 'u1' and \"rank\" = 3"
 
+OPTIONAL = {
+    "events": {"value": "4.0", **dict.fromkeys(("session_id", "variant", "context", "text"), "'{}'")},
+    "items": {
+        **dict.fromkeys(("description", "category", "tags", "attributes"), "'{}'"),
+        "updated_at": "timestamp '2026-02-01'",
+    },
+    "users": {"attributes": "'{}'"},
+}
+
+
+def _vanished(kind: str, field: str, given: str) -> str:
+    """A hundred rows and one of the day before yesterday have the field, as many since yesterday have not."""
+    rest = {
+        "events": "'v' || n as event_id, 'u1' as user_id, 'i1' as item_id, 'view' as event_type,"
+        " 'b1' as batch_id, timestamp '2026-02-01' as event_at",
+        "items": "'v' || n as item_id, 'Title' as title",
+        "users": "'v' || n as user_id",
+    }[kind]
+    return (
+        f"insert into raw.{kind} by name select {rest}, if(n < 101, null, {given}) as {field},"
+        " timestamp '2026-03-01' - to_hours(if(n < 101, 1, 48)) as ingested_at from range(202) as rows (n)"
+    )
+
+
 INPUT_FAULTS = {
     "events: there are enough events": "delete from raw.events where event_id in ('e2', 'e3')",
     "there are enough users with events": "update raw.events set user_id = 'u1'",
@@ -136,6 +160,11 @@ INPUT_FAULTS = {
         " - to_days((7 * weeks.n)::int) as event_at, event_at + interval 30 minutes as ingested_at"
         " from range(5) weeks (n), range(101) r (n) where weeks.n > 0 or r.n < 10"
     ),
+    **{
+        f"{kind}: {field} is given about as often as before": _vanished(kind, field, given)
+        for kind, fields in OPTIONAL.items()
+        for field, given in fields.items()
+    },
     "few enough rows were quarantined": "update ops.ingests set quarantined = 60, rows_in = 110",
     "ingests: every file could be read": "update ops.ingests set status = 'unreadable'",
 }

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
 from include.config.domain import Domain
 from include.errors import GateError
 from include.lake.lake import Lake, open_lake
-from include.quality.exposure import PushedItem, find_pushed_items, last_nightly
+from include.quality.exposure import LastNightly, PushedItem, find_pushed_items, last_nightly
 from include.quality.gate_report import GateContext
 from include.quality.list_checks import judge_lists
 from include.settings import Settings
 
 BEFORE, SINCE, AFTER = datetime(2026, 1, 1), datetime(2026, 1, 10), datetime(2026, 1, 12)
+# The nightly ran some hours after its cutoff.
+PUBLISHED = SINCE + timedelta(hours=3)
 REGULARS = [f"u{n:02}" for n in range(20)]
 NEWCOMERS = [f"new{n}" for n in range(4)]
 
@@ -49,8 +51,8 @@ def show(lake: Lake, item: str, before: int, now: int) -> None:
         )
         con.execute(
             "insert into serving.publications by name"
-            " select 'p1' as publication_id, 'nightly' as kind, ?::timestamp as as_of",
-            [SINCE],
+            " select 'p1' as publication_id, 'nightly' as kind, ?::timestamp as as_of, ? as published_at",
+            [SINCE, PUBLISHED],
         )
 
     lake.write(write, run_id="test", message="live")
@@ -64,7 +66,7 @@ def take(lake: Lake, item: str, users: list[str], at: datetime) -> None:
 
 def pushed(lake: Lake, most_growth: float = 2.0) -> list[PushedItem]:
     since = last_nightly(lake.con)
-    assert since == SINCE
+    assert since == LastNightly(SINCE, PUBLISHED)
     return find_pushed_items(
         lake.con, "temp.staged", "temp.user_items", "temp.user_stats", since, most_growth
     )
@@ -76,6 +78,25 @@ def test_an_item_pushed_by_new_accounts_is_named_with_its_figures(lake: Lake) ->
     take(lake, "pushed", [*NEWCOMERS, REGULARS[5]], AFTER)
     assert pushed(lake) == [PushedItem("pushed", 3, 9, supporters=5, newcomers=4)]
     assert pushed(lake, most_growth=3.0) == []
+
+
+def test_accounts_that_date_their_events_back_are_as_new(lake: Lake) -> None:
+    """Four accounts that we never saw before the last nightly say that they took it long ago."""
+    lake.con.execute("update user_stats set first_event_at = ?, last_event_at = ?", [BEFORE, BEFORE])
+    show(lake, "pushed", before=3, now=9)
+    take(lake, "pushed", REGULARS[:2], BEFORE)
+    take(lake, "pushed", NEWCOMERS, BEFORE)
+    assert pushed(lake) == []
+    seen = [(user, PUBLISHED - timedelta(days=3)) for user in REGULARS]
+    seen += [(user, PUBLISHED + timedelta(hours=1)) for user in NEWCOMERS]
+
+    def write(con) -> None:
+        con.executemany(
+            "insert into raw.events by name select ? as user_id, 'pushed' as item_id, ? as ingested_at", seen
+        )
+
+    lake.write(write, run_id="test", message="events")
+    assert pushed(lake) == [PushedItem("pushed", 3, 9, supporters=4, newcomers=4)]
 
 
 def test_an_item_that_regulars_found_is_not_named(lake: Lake) -> None:

@@ -71,7 +71,7 @@ def test_the_input_gate_counts_only_what_as_of_may_see(lake: Lake, books: Domain
     with pytest.raises(GateError) as refusal:
         report.raise_for_failures()
     assert str(refusal.value).splitlines()[:3] == [
-        "the input gate refused run r1: 3 of 31 checks failed",
+        "the input gate refused run r1: 3 of 42 checks failed",
         "  events: there are enough events: found 0 rows, allowed: at least 3 rows",
         "  there are enough users with events: found 0, allowed: at least 2",
     ]
@@ -153,7 +153,7 @@ def test_data_docs_are_read_offline(lake: Lake, books: Domain, tmp_path: Path) -
     folder = tmp_path / "docs"
     run_input_gate(lake, context(books), docs=folder)
     index = (folder / "index.html").read_text()
-    assert index.count("<tr>") == 1 + 31  # a row a check
+    assert index.count("<tr>") == 1 + 42  # a row a check
     assert [link for link in re.findall(r'href="([^"]*)"', index) if not (folder / link).is_file()] == []
     pages = list(folder.rglob("*.html"))
     assert len(pages) == 1 + 2 * 5  # an index; a suite and a validation for each relation and the figures

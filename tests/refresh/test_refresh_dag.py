@@ -89,6 +89,11 @@ def test_under_the_scheduler_a_file_is_published_with_no_hand(
             _wait_for_publications(settings, 1 + n)
         # The clock's run may have been quicker than the doorbell's, which then finds nothing.
         _wait_for_run_type(airflow, "asset_triggered")
+        mistyped = airflow.trigger("refresh_recommendations", {"domian": "shop"})
+        assert airflow.wait("refresh_recommendations", mistyped, timeout=WITHIN_SECONDS) == "failed"
+        (task,) = airflow.task_instances("refresh_recommendations", mistyped)
+        error = airflow.last_error("refresh_recommendations", mistyped, task)
+        assert "config key 'domian' is 'shop'; expected a param of refresh_recommendations: domain" in error
     with open_lake(settings, read_only=True) as lake:
         assert publications(lake) == ["nightly", "refresh", "refresh"]
         assert len(listed(lake, "new")) == 5 and not {"b07", "b10"} & set(listed(lake, "new"))
