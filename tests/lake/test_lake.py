@@ -304,6 +304,44 @@ def test_stopped_writer_is_replaced_and_cannot_commit(
     assert tries.read_text() == "01"
 
 
+def test_a_writer_that_is_stopped_in_a_commit_is_ended(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds SQLite's write lock, so that replacing it is not enough; another stopped process stays."""
+    monkeypatch.setattr("include.lake.lock.STALE_SECONDS", 1.5)
+    code = (
+        "import sqlite3, sys, time\n"
+        "from pathlib import Path\n"
+        "from include.lake.lock import writer_lock\n"
+        "with writer_lock(Path(sys.argv[1]), 'stopped'):\n"
+        "    con = sqlite3.connect(sys.argv[2], isolation_level=None)\n"
+        "    con.execute('begin immediate')\n"
+        "    print('in the commit', flush=True)\n"
+        "    time.sleep(600)\n"
+    )
+    with open_lake(settings) as lake:
+        catalog = settings.lake_dir / "catalog.sqlite"
+        old = subprocess.Popen(
+            [sys.executable, "-c", code, str(lake.lock_path), str(catalog)],
+            env=os.environ | {"PYTHONPATH": str(REPO)},
+            stdout=subprocess.PIPE,
+        )
+        bystander = subprocess.Popen(["sleep", "600"])
+        try:
+            assert old.stdout and old.stdout.readline() == b"in the commit\n"
+            for process in (old, bystander):
+                os.kill(process.pid, signal.SIGSTOP)
+            began = time.monotonic()
+            lake.write(lambda con: add_user(con, "new"), run_id="new", message="m")
+            assert time.monotonic() - began < 15
+            assert old.wait(timeout=10) == -signal.SIGKILL and bystander.poll() is None
+        finally:
+            for process in (old, bystander):
+                process.kill()
+                process.wait()
+        assert user_ids(lake) == ["new"]
+
+
 def test_lock_serialises_threads(tmp_path: Path) -> None:
     inside, most = [], []
 
