@@ -77,7 +77,7 @@ def _acquire(path: Path, holder: str, timeout_seconds: float) -> int:
 
 
 def _end_if_it_blocks(held_by: str, folder: Path) -> None:
-    """End the holder where it is stopped with a write lock on a file of the lake's folder, as the kernel says.
+    """End the holder where it is stopped with a write lock on a file of the folder, as the kernel tells.
 
     One that is stopped elsewhere in its work may go on later, and starts over.
     """
