@@ -1,4 +1,4 @@
-"""Labels told by titles alone, beside chance and the most frequent ones; and what portraits cost a tick.
+"""Labels told by titles alone, beside chance and the most frequent ones.
 
 Run: python benchmarks/attributes.py, on a home where `make demo`, or a nightly of its data, ran.
 The genres of MovieLens are hidden: of all films (the words of a genre alone tell it), or of a fifth of them
