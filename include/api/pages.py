@@ -13,6 +13,7 @@ from fastapi import Request as HttpRequest
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from include.api.access import Guard, guarded
+from include.api.comparison import choose, compare, move
 from include.api.health import health_of
 from include.api.page_figures import Figures, overview_figures
 from include.api.refusals import Refused
@@ -28,12 +29,15 @@ _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self';"
     " img-src data:; form-action 'self'; frame-ancestors 'self'; base-uri 'none'"
 )
+# Page -> the entry of the navigation that it belongs to.
+_BELOW = {"person": "people"}
 SHOWN_HISTORY, SHOWN_LIST, SHOWN_SIMILAR = 30, 20, 20
 
 
 def page(name: str, root: str, *, title: str, status: int = 200, **values: object) -> HTMLResponse:
     """A page of ``templates``; whatever is filled in is escaped.  root: see `root_of`."""
-    html = render(TEMPLATES / f"{name}.html.j2", root=root, title=title, **values)
+    here = _BELOW.get(name, name)
+    html = render(TEMPLATES / f"{name}.html.j2", root=root, title=title, here=here, **values)
     return HTMLResponse(html, status, {"Content-Security-Policy": _POLICY, "Referrer-Policy": "same-origin"})
 
 
@@ -97,6 +101,21 @@ def page_routes(service: Service, guard: Guard) -> APIRouter:
             raise Refused(404, f"no item {item[:80]!r}")
         similar = service.look_ups.similar(item, SHOWN_SIMILAR)
         return page("item", root_of(http), title=found["title"] or item, item=found, similar=similar)
+
+    @read.get("/compare")
+    def comparison(http: HttpRequest, one: str = "", other: str = "", user: str = "") -> HTMLResponse:
+        choice = choose(service.look_ups, one, other)
+        found = compare(service.look_ups, *choice.pair, user) if choice.pair else None
+        return page(
+            "compare",
+            root_of(http),
+            title="Compare",
+            status=choice.status,
+            choice=choice,
+            found=found,
+            user=user,
+            move=move,
+        )
 
     return read
 

@@ -8,6 +8,8 @@ from datetime import timedelta
 
 import httpx
 
+from include.api.comparison import Choice
+from include.api.pages import page
 from tests.support.api_server import ApiServer
 from tests.support.books import NEWEST, purchase
 from tests.support.nightly import land
@@ -52,6 +54,29 @@ def test_a_person_and_an_item(api_server: ApiServer) -> None:
         assert missing.status_code == 404 and "no item" in missing.text
 
 
+def test_compare(api_server: ApiServer) -> None:
+    land(
+        api_server.settings,
+        "events",
+        "compared.jsonl",
+        [purchase("u09", "b04", NEWEST + timedelta(minutes=1))],
+    )
+    api_server.tick()
+    with logged_in(api_server) as client:
+        text = client.get("/compare", params={"user": "u09"}).text
+        for said in ("(live)", "Figures are of everyone", "The lists of u09", "at (version =&gt; "):
+            assert said in text, said
+        missing = client.get("/compare", params={"one": "zzz"})
+        assert missing.status_code == 404 and "no publication &#39;zzz&#39;" in missing.text
+
+
+def test_a_publication_that_expired_is_told(api_server: ApiServer) -> None:
+    says = "can be read no more"
+    choice = Choice([], "a", "b", problem=f"The lists of a {says}", status=410)
+    answer = page("compare", "", title="Compare", choice=choice, found=None, user="", status=410)
+    assert answer.status_code == 410 and says in bytes(answer.body).decode()
+
+
 def test_names_are_text_and_never_markup(api_server: ApiServer) -> None:
     name = "<script>alert(1)</script>'\"&"
     at = NEWEST + timedelta(minutes=3)
@@ -61,5 +86,7 @@ def test_names_are_text_and_never_markup(api_server: ApiServer) -> None:
         answer = client.get("/person", params={"user": name})
         assert answer.status_code == 200 and "<script>alert(1)" not in answer.text
         assert "<script>alert(1)" not in client.get("/person", params={"find": "<"}).text
+        assert "<script>alert(1)" not in client.get("/compare", params={"user": name}).text
+        assert "<script>alert(1)" not in client.get("/compare", params={"one": name}).text
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert "http://" not in answer.text and "https://" not in answer.text
