@@ -13,6 +13,7 @@ from fastapi import Request as HttpRequest
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from include.api.access import Guard, guarded
+from include.api.check_history import check_history
 from include.api.comparison import choose, compare, move
 from include.api.health import health_of
 from include.api.page_figures import Figures, overview_figures
@@ -116,6 +117,10 @@ def page_routes(service: Service, guard: Guard) -> APIRouter:
             user=user,
             move=move,
         )
+
+    @read.get("/quality")
+    def quality(http: HttpRequest) -> HTMLResponse:
+        return page("quality", root_of(http), title="Quality", history=check_history(service.look_ups))
 
     return read
 

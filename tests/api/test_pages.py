@@ -77,6 +77,20 @@ def test_a_publication_that_expired_is_told(api_server: ApiServer) -> None:
     assert answer.status_code == 410 and says in bytes(answer.body).decode()
 
 
+def test_quality(api_server: ApiServer) -> None:
+    with logged_in(api_server) as client:
+        land(
+            api_server.settings,
+            "events",
+            "unlisted-type.jsonl",
+            [purchase("u00", "b01", NEWEST) | {"event_type": "<b>"}],
+        )
+        api_server.tick()
+        text = client.get("/quality").text
+        assert "No check has run yet" in text and "from ops.quality_results" in text
+        assert "unknown_event_type" in text and "&lt;b&gt;" in text and "<b>&#34;" not in text
+
+
 def test_names_are_text_and_never_markup(api_server: ApiServer) -> None:
     name = "<script>alert(1)</script>'\"&"
     at = NEWEST + timedelta(minutes=3)
