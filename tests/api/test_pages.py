@@ -77,6 +77,18 @@ def test_a_publication_that_expired_is_told(api_server: ApiServer) -> None:
     assert answer.status_code == 410 and says in bytes(answer.body).decode()
 
 
+def test_map(api_server: ApiServer) -> None:
+    with logged_in(api_server) as client:
+        text = client.get("/map").text
+        assert text.count("<circle cx=") == 30 and 'href="/item?item=b03" tabindex="-1"' in text
+        assert "Red (" in text and "history (" not in text
+        text = client.get("/map", params={"user": "u08"}).text
+        listed = api_server.get("/v1/users/u08/recommendations", n=20).json()["items"]
+        assert text.count('class="listed"') == len(listed) + 1  # and the legend's
+        assert "history (" in text and listed[0]["reason"] in text
+        assert "popular items (all) stand in" in client.get("/map", params={"user": "nobody"}).text
+
+
 def test_quality(api_server: ApiServer) -> None:
     with logged_in(api_server) as client:
         land(
@@ -100,7 +112,8 @@ def test_names_are_text_and_never_markup(api_server: ApiServer) -> None:
         answer = client.get("/person", params={"user": name})
         assert answer.status_code == 200 and "<script>alert(1)" not in answer.text
         assert "<script>alert(1)" not in client.get("/person", params={"find": "<"}).text
-        assert "<script>alert(1)" not in client.get("/compare", params={"user": name}).text
+        for path in ("/compare", "/map"):
+            assert "<script>alert(1)" not in client.get(path, params={"user": name}).text
         assert "<script>alert(1)" not in client.get("/compare", params={"one": name}).text
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert "http://" not in answer.text and "https://" not in answer.text
