@@ -59,7 +59,7 @@ class Figures:
 def overview_figures(look_ups: LookUps) -> Figures:
     def table(title: str, sql: str, nothing: str) -> Table:
         heads, rows = look_ups.table(sql)
-        return Table(title, sql, heads, [[_shown(value) for value in row] for row in rows], nothing)
+        return Table(title, sql, heads, [[shown(value) for value in row] for row in rows], nothing)
 
     return Figures(
         tables=(
@@ -95,7 +95,8 @@ def _line(look_ups: LookUps) -> Line | None:
     )
 
 
-def _shown(value: Any) -> Any:
+def shown(value: Any) -> Any:
+    """As a page tells it: nothing for null, instants to the minute, whole numbers with separators."""
     if value is None:
         return ""
     if hasattr(value, "strftime"):

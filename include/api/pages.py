@@ -13,11 +13,14 @@ from fastapi import Request as HttpRequest
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from include.api.access import Guard, guarded
+from include.api.check_history import check_history
+from include.api.comparison import choose, compare, move
 from include.api.health import health_of
 from include.api.page_figures import Figures, overview_figures
 from include.api.refusals import Refused
 from include.api.service import Request, Service
 from include.pages import render
+from include.reporting.item_map import Person
 from include.settings import utc_now
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -28,12 +31,15 @@ _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self';"
     " img-src data:; form-action 'self'; frame-ancestors 'self'; base-uri 'none'"
 )
-SHOWN_HISTORY, SHOWN_LIST, SHOWN_SIMILAR = 30, 20, 20
+# Page -> the entry of the navigation that it belongs to.
+_BELOW = {"person": "people"}
+SHOWN_HISTORY, MAPPED_HISTORY, SHOWN_LIST, SHOWN_SIMILAR = 30, 100, 20, 20
 
 
 def page(name: str, root: str, *, title: str, status: int = 200, **values: object) -> HTMLResponse:
     """A page of ``templates``; whatever is filled in is escaped.  root: see `root_of`."""
-    html = render(TEMPLATES / f"{name}.html.j2", root=root, title=title, **values)
+    here = _BELOW.get(name, name)
+    html = render(TEMPLATES / f"{name}.html.j2", root=root, title=title, here=here, **values)
     return HTMLResponse(html, status, {"Content-Security-Policy": _POLICY, "Referrer-Policy": "same-origin"})
 
 
@@ -98,7 +104,48 @@ def page_routes(service: Service, guard: Guard) -> APIRouter:
         similar = service.look_ups.similar(item, SHOWN_SIMILAR)
         return page("item", root_of(http), title=found["title"] or item, item=found, similar=similar)
 
+    @read.get("/compare")
+    def comparison(http: HttpRequest, one: str = "", other: str = "", user: str = "") -> HTMLResponse:
+        choice = choose(service.look_ups, one, other)
+        found = compare(service.look_ups, *choice.pair, user) if choice.pair else None
+        return page(
+            "compare",
+            root_of(http),
+            title="Compare",
+            status=choice.status,
+            choice=choice,
+            found=found,
+            user=user,
+            move=move,
+        )
+
+    @read.get("/map")
+    def item_map(http: HttpRequest, user: str = "") -> HTMLResponse:
+        root, found = root_of(http), service.maps.current()
+        person, fallback = marks_of(service, user) if user else (Person(), None)
+        drawn = service.maps.draw(found, person, f"{root}/item?item=") if found else None
+        return page(
+            "map", root, title="Map", drawn=drawn, user=user, history=len(person.had), fallback=fallback
+        )
+
+    @read.get("/quality")
+    def quality(http: HttpRequest) -> HTMLResponse:
+        return page("quality", root_of(http), title="Quality", history=check_history(service.look_ups))
+
     return read
+
+
+def marks_of(service: Service, user: str) -> tuple[Person, str | None]:
+    """The person's history and list as marks of a map, and whose popular items stand in for the list."""
+    history = service.look_ups.history(user, MAPPED_HISTORY)
+    answer = service.recommend(Request(user, SHOWN_LIST))
+    titles = service.titles([row.item_id for row in answer.items])
+    had = {row["item_id"]: f"{row['title']} · {row['last_event_at']:%Y-%m-%d}" for row in history}
+    listed = {
+        row.item_id: f"{row.rank}. {titles.get(row.item_id, row.item_id)} · {row.reason}"
+        for row in answer.items
+    }
+    return Person(had, listed), answer.fallback
 
 
 def score_bars(items: list[dict[str, Any]]) -> list[int]:

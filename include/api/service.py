@@ -11,9 +11,11 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
+import duckdb
 import numpy as np
 from fastapi.concurrency import run_in_threadpool
 
+from include.api.item_maps import ItemMaps
 from include.api.landing_rows import LandingRows
 from include.api.live_lists import LiveList, LiveLists
 from include.api.refusals import Refused
@@ -90,6 +92,7 @@ class Service:
         self.domain = domain
         self.landing = LandingRows(settings, domain)
         self.lists = LiveLists()
+        self.maps = ItemMaps(lambda: self.look_ups, domain)
         self.served = ServedLog(settings.home / "served")
         self._reader: Reader | None = None
         self._look_ups: LookUps | None = None
@@ -197,8 +200,12 @@ class Service:
         if not self._stopped.is_set():
             try:
                 self.reader.warm()
+                self.maps.current()
             except (Refused, NightjarError) as error:
                 log.warning("sessions, filters and requests wait for a model: %s", error)
+            except duckdb.Error:
+                if not self._stopped.is_set():  # else closed while it read
+                    log.exception("not warmed; the first answers wait for it")
 
     def _follow(self) -> None:
         """The watch's thread: keep lists and titles current until the service is closed."""

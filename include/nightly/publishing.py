@@ -189,7 +189,7 @@ def report(run: Run) -> None:
             "select max(publication_id) from serving.publications where run_id = ?", [run.run_id]
         )
         if published is not None:
-            write_page(run, render_page(lake, run.run_id, published), published)
+            write_page(run, render_page(lake, run.domain, run.run_id, published), published)
 
 
 def report_failure(run: Run, stage: str, error: str) -> None:

@@ -5,9 +5,13 @@ One self-contained HTML file: no script, nothing fetched, so that it reads the s
 
 from __future__ import annotations
 
+from markupsafe import Markup
+
+from include.config.domain import Domain
 from include.lake.lake import Lake
 from include.pages import render
 from include.reporting.health_tables import costs_table, figures_table, segments_table
+from include.reporting.item_map import draw_map, read_item_map
 from include.reporting.list_health import SEGMENT, WITHOUT
 from include.reporting.page_parts import (
     TEMPLATES,
@@ -18,10 +22,10 @@ from include.reporting.page_parts import (
     ingested_table,
 )
 
-SHOWN_USERS = 2
+SHOWN_USERS, SHOWN_PROFILES = 2, 3
 
 
-def render_page(lake: Lake, run_id: str, publication_id: str) -> str:
+def render_page(lake: Lake, domain: Domain, run_id: str, publication_id: str) -> str:
     """HTML of the run's report; everything on it is read from the lake."""
     return render(
         TEMPLATES / "run.html.j2",
@@ -50,6 +54,8 @@ def render_page(lake: Lake, run_id: str, publication_id: str) -> str:
         checks=checks_of(lake, run_id),
         costs=costs_of_stages(lake, run_id),
         lists=_lists(lake),
+        profiles=_profiles(lake),
+        drawn=_map(lake, domain),
     )
 
 
@@ -76,6 +82,21 @@ def _lists(lake: Lake) -> list[tuple[str, PageTable]]:
         "select user_id from features.user_stats order by events desc, user_id limit ?", [SHOWN_USERS]
     )
     return [(user_id, _list(lake, user_id)) for (user_id,) in users]
+
+
+def _profiles(lake: Lake) -> list[tuple[str, str]]:
+    """(user, their taste in a sentence) of the people with most events."""
+    return lake.rows(
+        "select user_id, portraits.profile from features.user_portraits as portraits"
+        " inner join features.user_stats as stats using (user_id)"
+        " order by stats.events desc, user_id limit ?",
+        [SHOWN_PROFILES],
+    )
+
+
+def _map(lake: Lake, domain: Domain) -> Markup | None:
+    found = read_item_map(lake.con, domain)
+    return draw_map(found) if found else None
 
 
 def _list(lake: Lake, user_id: str) -> PageTable:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from include.errors import DataError
+from include.lake.catalog import ALIAS
+from include.lake.lake import Lake
 from include.retrieval.source import Relation
 from include.serving.connection import open_reader, when_unlocked
 from include.settings import Settings
 
+T = TypeVar("T")
+# Of nightjar.snapshots(), which tells what each changed too, a day of refreshes takes 0.1 s.
+_SNAPSHOTS = f"select snapshot_id from __ducklake_metadata_{ALIAS}.ducklake_snapshot"
 MAX_ROWS = 1000
+# Refreshes that are told apart: a day of them would be a list nobody reads, and hide the nightlies.
+READABLE_REFRESHES = 100
 # What the relation of similar items may be asked for by.
 RELATIONS = {"together": Relation.TOGETHER.value, "similar": Relation.SIMILAR.value}
 
@@ -41,7 +48,8 @@ class LookUps:
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        self._lake.close()
+        with self._lock:
+            self._lake.close()
 
     def freshness(self) -> Freshness:
         newest = self._all(
@@ -66,6 +74,27 @@ class LookUps:
             before,
             _checked(n),
         )
+
+    def readable_publications(self) -> list[dict[str, Any]]:
+        """Those whose lists can still be read as they were, the newest first; of refreshes the newest 100."""
+        return self._all(
+            "select publication_id, kind, as_of, published_at, model_version, users, snapshot"
+            " from serving.publications"
+            f" where snapshot in ({_SNAPSHOTS})"
+            " qualify row_number() over (partition by kind = 'refresh' order by publication_id desc) <= ?"
+            " order by publication_id desc",
+            READABLE_REFRESHES,
+        )
+
+    def publication(self, publication_id: str) -> dict[str, Any] | None:
+        """A publication, readable or not; snapshot: None where its lists can no longer be read."""
+        found = self._all(
+            "select publication_id, kind, as_of, published_at, model_version, users,"
+            f" if(snapshot in ({_SNAPSHOTS}), snapshot, null) as snapshot"
+            " from serving.publications where publication_id = ?",
+            publication_id,
+        )
+        return found[0] if found else None
 
     def popular(self, segment: str, n: int, after: int = 0) -> list[dict[str, Any]]:
         """Ranks after ``after`` of a segment; none where there is no such segment."""
@@ -151,21 +180,34 @@ class LookUps:
     def table(self, sql: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         """Names and rows of a query of ours."""
 
-        def ask() -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-            found = self._lake.con.execute(sql)
+        def ask(lake: Lake) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+            found = lake.con.execute(sql)
             return tuple(column[0] for column in found.description), found.fetchall()
 
+        return self.work(ask)
+
+    def work(self, work: Callable[[Lake], T]) -> T:
+        """What ``work`` reads, at one snapshot; again from its start while the catalog's file is locked."""
+
+        def at_one_snapshot() -> T:
+            self._lake.con.execute("begin")
+            try:
+                return work(self._lake)
+            finally:
+                self._lake.con.execute("rollback")
+
         with self._lock:
-            return when_unlocked(ask)
+            return when_unlocked(at_one_snapshot)
 
     def _all(self, sql: str, *parameters: object) -> list[dict[str, Any]]:
-        def ask() -> list[dict[str, Any]]:
-            found = self._lake.con.execute(sql, parameters)
-            names = [column[0] for column in found.description]
-            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        return self.work(lambda lake: rows_of(lake, sql, *parameters))
 
-        with self._lock:
-            return when_unlocked(ask)
+
+def rows_of(lake: Lake, sql: str, *parameters: object) -> list[dict[str, Any]]:
+    """Rows by the names of their columns."""
+    found = lake.con.execute(sql, parameters)
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
 def _checked(n: int) -> int:

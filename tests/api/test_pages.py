@@ -8,6 +8,8 @@ from datetime import timedelta
 
 import httpx
 
+from include.api.comparison import Choice
+from include.api.pages import page
 from tests.support.api_server import ApiServer
 from tests.support.books import NEWEST, purchase
 from tests.support.nightly import land
@@ -52,6 +54,55 @@ def test_a_person_and_an_item(api_server: ApiServer) -> None:
         assert missing.status_code == 404 and "no item" in missing.text
 
 
+def test_compare(api_server: ApiServer) -> None:
+    land(
+        api_server.settings,
+        "events",
+        "compared.jsonl",
+        [purchase("u09", "b04", NEWEST + timedelta(minutes=1))],
+    )
+    api_server.tick()
+    with logged_in(api_server) as client:
+        text = client.get("/compare", params={"user": "u09"}).text
+        for said in ("(live)", "Figures are of everyone", "The lists of u09", "at (version =&gt; "):
+            assert said in text, said
+        missing = client.get("/compare", params={"one": "zzz"})
+        assert missing.status_code == 404 and "no publication &#39;zzz&#39;" in missing.text
+
+
+def test_a_publication_that_expired_is_told(api_server: ApiServer) -> None:
+    says = "can be read no more"
+    choice = Choice([], "a", "b", problem=f"The lists of a {says}", status=410)
+    answer = page("compare", "", title="Compare", choice=choice, found=None, user="", status=410)
+    assert answer.status_code == 410 and says in bytes(answer.body).decode()
+
+
+def test_map(api_server: ApiServer) -> None:
+    with logged_in(api_server) as client:
+        text = client.get("/map").text
+        assert text.count("<circle cx=") == 30 and 'href="/item?item=b03" tabindex="-1"' in text
+        assert "Red (" in text and "history (" not in text
+        text = client.get("/map", params={"user": "u08"}).text
+        listed = api_server.get("/v1/users/u08/recommendations", n=20).json()["items"]
+        assert text.count('class="listed"') == len(listed) + 1  # and the legend's
+        assert "history (" in text and listed[0]["reason"] in text
+        assert "popular items (all) stand in" in client.get("/map", params={"user": "nobody"}).text
+
+
+def test_quality(api_server: ApiServer) -> None:
+    with logged_in(api_server) as client:
+        land(
+            api_server.settings,
+            "events",
+            "unlisted-type.jsonl",
+            [purchase("u00", "b01", NEWEST) | {"event_type": "<b>"}],
+        )
+        api_server.tick()
+        text = client.get("/quality").text
+        assert "No check has run yet" in text and "from ops.quality_results" in text
+        assert "unknown_event_type" in text and "&lt;b&gt;" in text and "<b>&#34;" not in text
+
+
 def test_names_are_text_and_never_markup(api_server: ApiServer) -> None:
     name = "<script>alert(1)</script>'\"&"
     at = NEWEST + timedelta(minutes=3)
@@ -61,5 +112,8 @@ def test_names_are_text_and_never_markup(api_server: ApiServer) -> None:
         answer = client.get("/person", params={"user": name})
         assert answer.status_code == 200 and "<script>alert(1)" not in answer.text
         assert "<script>alert(1)" not in client.get("/person", params={"find": "<"}).text
+        for path in ("/compare", "/map"):
+            assert "<script>alert(1)" not in client.get(path, params={"user": name}).text
+        assert "<script>alert(1)" not in client.get("/compare", params={"one": name}).text
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert "http://" not in answer.text and "https://" not in answer.text

@@ -70,10 +70,13 @@ def test_every_list_segment_and_active_rule_is_measured(published: Run) -> None:
 def test_the_page_shows_breadth_and_costs_apart_from_the_sources(published: Run) -> None:
     with open_lake(published.settings, read_only=True) as lake:
         name = lake.value("select max(publication_id) from serving.publications")
-        page = render_page(lake, "first", name)
+        page = render_page(lake, published.domain, "first", name)
     assert "How broad the lists are" in page and "What each rule costs" in page
     # The bars compare lists; a rule taken away is no list that anybody gets.
     assert "without reach" not in page and "<td>reach</td>" in page
+    # One of the eighty items has no row of its own, so no text and no place.
+    assert page.count("<circle cx=") == 79 and "Map of items by their texts: All 79 items" in page
+    assert "Some people, in words" in page and page.count("<dt>") == 3
 
 
 def test_a_limit_of_the_published_set_stops_the_audit(published: Run) -> None:

@@ -122,7 +122,7 @@ def live(lake: Lake) -> tuple[list[tuple], dict]:
 
 def page(lake: Lake, run: Run) -> str:
     name = lake.value("select max(publication_id) from serving.publications where run_id = ?", [run.run_id])
-    return unescape(render_page(lake, run.run_id, name))
+    return unescape(render_page(lake, run.domain, run.run_id, name))
 
 
 def proposal_id(lake: Lake, run_id: str) -> str:
