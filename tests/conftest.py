@@ -33,6 +33,7 @@ from collections.abc import Iterator  # noqa: E402
 import pytest  # noqa: E402
 
 from include.config.domain import Domain, load_domain  # noqa: E402
+from include.lake.lake import open_lake  # noqa: E402
 from include.settings import Settings, load_settings  # noqa: E402
 from tests.support.postgres import Postgres, missing_programs, running_postgres  # noqa: E402
 
@@ -63,11 +64,27 @@ def domain(domain_file: Path) -> Domain:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, domain_file: Path) -> Settings:
-    """An empty installation with a SQLite catalog."""
+def new_home(tmp_path: Path, domain_file: Path) -> Settings:
+    """A home in which no lake was ever opened."""
     made = load_settings({"NIGHTJAR_HOME": str(tmp_path / "home"), "NIGHTJAR_CONFIG": str(domain_file)})
     made.make_folders()
     return made
+
+
+@pytest.fixture(scope="session")
+def empty_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a lake with all its tables and no row: a copy opens in a third of the time to make one."""
+    made = load_settings({"NIGHTJAR_HOME": str(tmp_path_factory.mktemp("empty"))})
+    open_lake(made).close()
+    return made.lake_dir
+
+
+@pytest.fixture
+def settings(new_home: Settings, empty_lake: Path) -> Settings:
+    """An installation with a SQLite catalog and an empty lake."""
+    shutil.copytree(empty_lake, new_home.lake_dir, dirs_exist_ok=True)
+    (new_home.lake_dir / "attach.sql").unlink()
+    return new_home
 
 
 @pytest.fixture(scope="session")

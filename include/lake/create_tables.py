@@ -27,13 +27,7 @@ _FILE_OPTIONS = {
 
 def create_tables(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
     """Make what is missing: schemas, tables, and columns that a newer version added."""
-    known: dict[str, set[str]] = {}
-    for schema, table, column in con.execute(
-        "select table_schema, table_name, column_name from information_schema.columns"
-        " where table_catalog = ?",
-        [ALIAS],
-    ).fetchall():
-        known.setdefault(f"{schema}.{table}", set()).add(column)
+    known = _known_columns(con)
     missing = [
         table for table in TABLES.values() if not set(table.column_names) <= known.get(table.path, set())
     ]
@@ -65,6 +59,33 @@ def create_tables(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
                 f"call {ALIAS}.set_option({quote(option)}, {quote(value)},"
                 f" schema => {quote(table.schema)}, table_name => {quote(table.name)})"
             )
+
+
+def _known_columns(con: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
+    """Table or view -> its columns; none are listed for a view.
+
+    From DuckLake's own tables: information_schema binds every view anew, which took most of an opening.
+    """
+    meta = f"__ducklake_metadata_{ALIAS}"
+    known: dict[str, set[str]] = {}
+    for schema, name, column in con.execute(
+        f"""
+        select schemas.schema_name, tables.table_name, columns.column_name
+        from {meta}.ducklake_column as columns
+        inner join {meta}.ducklake_table as tables on columns.table_id = tables.table_id
+        inner join {meta}.ducklake_schema as schemas on tables.schema_id = schemas.schema_id
+        where columns.end_snapshot is null and tables.end_snapshot is null and columns.parent_column is null
+        union all
+        select schemas.schema_name, views.view_name, null
+        from {meta}.ducklake_view as views
+        inner join {meta}.ducklake_schema as schemas on views.schema_id = schemas.schema_id
+        where views.end_snapshot is null
+        """
+    ).fetchall():
+        columns = known.setdefault(f"{schema}.{name}", set())
+        if column is not None:
+            columns.add(column)
+    return known
 
 
 def _create_table(con: duckdb.DuckDBPyConnection, table: Table, known: set[str] | None) -> None:

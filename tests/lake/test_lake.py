@@ -250,9 +250,9 @@ def test_a_file_that_is_published_again_outlives_the_clean_up(settings: Settings
         assert lake.rows("select item_id from features.item_stats") == [("one",)]
 
 
-def test_reading_a_lake_that_is_not_there_says_so(settings: Settings) -> None:
+def test_reading_a_lake_that_is_not_there_says_so(new_home: Settings) -> None:
     with pytest.raises(LakeError, match="no lake at .* run `make nightly` first"):
-        open_lake(settings, read_only=True)
+        open_lake(new_home, read_only=True)
 
 
 def test_lock_names_its_holder(tmp_path: Path) -> None:
