@@ -73,7 +73,7 @@ def new_home(tmp_path: Path, domain_file: Path) -> Settings:
 
 @pytest.fixture(scope="session")
 def empty_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a lake with all its tables and no row: a copy opens in a third of the time to make one."""
+    """The folder of a lake with all its tables and no row: a copy opens sooner than one is made."""
     made = load_settings({"NIGHTJAR_HOME": str(tmp_path_factory.mktemp("empty"))})
     open_lake(made).close()
     return made.lake_dir

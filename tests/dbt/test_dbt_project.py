@@ -108,6 +108,23 @@ FAULTS = {
     "source_shares_hold": "update marts.source_shares set list_share = 1.5 where rank = 1",
     "unique_together_interests_attribute__label": "insert into marts.interests from marts.interests",
     "interests_hold": "update marts.interests set user_share = 1.5",
+    "unique_together_listed_items_publication_id__user_id__rank": (
+        "insert into marts.listed_items from marts.listed_items"
+    ),
+    "unique_together_recommendation_outcomes_publication_id__user_id__rank": (
+        "insert into marts.recommendation_outcomes from marts.recommendation_outcomes"
+    ),
+    "recommendation_outcomes_hold": (
+        "update marts.recommendation_outcomes set first_touched_at = generated_at where user_id = 'u1'"
+    ),
+    "unique_together_item_exposures_publication_id__item_id": (
+        "insert into marts.item_exposures from marts.item_exposures"
+    ),
+    "item_exposures_hold": "update marts.item_exposures set first_places = lists + 1",
+    "unique_recommendation_coverage_publication_id": (
+        "insert into marts.recommendation_coverage from marts.recommendation_coverage"
+    ),
+    "recommendation_coverage_hold": "update marts.recommendation_coverage set first_share = 1.5",
     "unique_publications_publication_id": "insert into marts.publications from marts.publications",
     "unique_together_quality_runs_run_id__suite": "insert into marts.quality_runs from marts.quality_runs",
     "quality_runs_hold": "update marts.quality_runs set checks = 0",
@@ -241,6 +258,49 @@ def test_every_model_says_what_a_row_is(manifest: dict[str, Any]) -> None:
 def test_unit_tests_hold(built: Settings, manifest: dict[str, Any]) -> None:
     run = run_dbt(built, ["test", "--select", "test_type:unit"])
     assert len(run.results) == len(manifest["unit_tests"]) > 10
+
+
+def test_lists_are_kept_as_they_were_published_each_once(tmp_path: Path) -> None:
+    """The set that a later publication replaces stays, for what people did with it."""
+    seeds.seeded_domain(tmp_path)
+    settings = load_settings(
+        {"NIGHTJAR_HOME": str(tmp_path / "home"), "NIGHTJAR_CONFIG": str(tmp_path / "seeds.yaml")}
+    )
+
+    def write(lake: Lake, sql: str) -> None:
+        lake.write(lambda con: con.execute(sql), run_id="r1", message="seed")
+
+    kept = "select publication_id, count(*) from marts.listed_items group by 1 order by 1"
+    with open_lake(settings) as lake:
+        write(lake, seeds.GOOD + seeds.RUNS)
+        build_all(settings)
+        build_all(settings)
+        ((first, rows),) = lake.rows(kept)
+        assert rows == lake.value("select count(*) from serving.recommendations where rank <= 10")
+        publish_again = (
+            "insert into serving.publications select * replace ('{0}' as publication_id)"
+            " from serving.publications limit 1;"
+            " update serving.recommendations set publication_id = '{0}',"
+            " generated_at = generated_at + interval {1} day"
+        )
+        write(lake, publish_again.format("later", 1))
+        write(
+            lake,
+            "insert into raw.events by name select 'e9' as event_id, user_id, item_id, 'view' as event_type,"
+            " generated_at + interval 2 day as event_at, 'b1' as batch_id, generated_at as ingested_at"
+            f" from marts.listed_items where publication_id = '{first}' and user_id = 'u1' and rank = 1",
+        )
+        build_all(settings)
+        assert lake.rows(kept) == sorted([(first, rows), ("later", rows)])
+        assert lake.rows(
+            "select rank, is_touched_within_1_days, is_touched_within_7_days, is_touched_within_30_days"
+            f" from marts.recommendation_outcomes where publication_id = '{first}' and user_id = 'u1'"
+            " order by rank limit 2"
+        ) == [(1, False, True, True), (2, False, None, None)]
+        # Of two months before the newest nothing is kept.
+        write(lake, publish_again.format("last", 100))
+        build_all(settings)
+        assert lake.rows(kept) == [("last", rows)]
 
 
 def test_an_empty_lake_builds_on_either_catalog(any_catalog: Settings) -> None:
