@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +13,10 @@ from typing import Any
 import duckdb
 import pytest
 
+from bin.sql import questions, words_of
 from include.dbt_build import PROJECT, dbt_environment, dbt_writes
 from include.errors import DataError, LakeError
+from include.installation import REPO
 from include.lake.lake import Lake, open_lake
 from include.lake.lock import writer_lock
 from include.settings import Settings, load_settings
@@ -198,6 +203,19 @@ def test_marts_show_what_the_lake_holds(lake: Lake) -> None:
         " where events > 0 order by item_id"
     ) == [("i1", 2, 2, 0, 0.5), ("i2", 1, 1, 0, 0.25), ("i3", 1, 1, 3, 0.25)]
     assert lake.rows("select ndcg_at_10 from marts.model_versions") == [(0.5,)]
+
+
+@pytest.mark.parametrize("name", sorted(questions()))
+def test_a_saved_question_runs_as_the_page_has_it(built: Settings, name: str) -> None:
+    path = questions()[name]
+    sql = path.read_text(encoding="utf-8")
+    page = (REPO / "docs" / "analysts.md").read_text(encoding="utf-8")
+    assert f"make sql Q={name}" in page and sql.partition("\n")[2] in page and words_of(path) in page
+    environ = os.environ | {"NIGHTJAR_HOME": str(built.home), "Q": name}
+    command = [sys.executable, "-m", "bin.sql"]
+    done = subprocess.run(command, env=environ, cwd=REPO, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
 
 
 def test_every_data_test_has_a_seeded_fault(manifest: dict[str, Any]) -> None:
