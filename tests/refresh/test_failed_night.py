@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from include.config.domain import Domain
+from include.config.domain import Domain, load_domain
 from include.config.domain_file import EventType
 from include.ingest.replay import replay_quarantine
-from include.lake.lake import Lake
+from include.lake.lake import Lake, open_lake
 from include.nightly import stages
 from include.refresh.pending_rows import LandingSource
 from include.refresh.tick import run_tick
 from include.run import Run as NightlyRun
-from include.settings import Settings
+from include.settings import Settings, load_settings
 from tests.support.books import NEWEST, NOW, Run, listed, publications, purchase
 from tests.support.nightly import land, publish_nightly
+from tests.support.run_stage import STAGES, run_stage
 
 LATER = NEWEST + timedelta(minutes=1)
 
@@ -82,6 +85,47 @@ def test_a_night_that_fails_in_between_changes_nothing_in_the_end(
     for user in ("u03", "u04", "u05"):
         assert not set(books[:1] if user == "u04" else []) & set(listed(lake, user))
     assert not {books[0], books[1]} & {item for user, _, item, *_ in found[0] if user == "u03"}
+
+
+NIGHT = STAGES[: STAGES.index("publish") + 1]
+
+
+def land_night(settings: Settings, lake: Lake) -> tuple[str, str]:
+    """What comes before the night and during it, each a purchase of what heads the person's list."""
+    before, during = listed(lake, "u03")[0], listed(lake, "u04")[0]
+    land(settings, "events", "before.jsonl", [purchase("u03", before, LATER)])
+    return before, during
+
+
+@pytest.fixture(scope="module")
+def undisturbed(published_home, books_file: Path, tmp_path_factory: pytest.TempPathFactory):
+    """Lists and pairs of a night that nothing happened to, of the same events."""
+    home = tmp_path_factory.mktemp("undisturbed") / "home"
+    shutil.copytree(published_home[1], home)
+    settings = load_settings({"NIGHTJAR_HOME": str(home), "NIGHTJAR_CONFIG": str(books_file)})
+    with open_lake(settings) as lake:
+        _, during = land_night(settings, lake)
+        land(settings, "events", "during.jsonl", [purchase("u04", during, LATER + timedelta(minutes=1))])
+        for stage in NIGHT:
+            run_stage(NightlyRun("night", settings, load_domain(books_file)), stage)
+        return all_lists(lake), pairs(lake)
+
+
+@pytest.mark.parametrize("failed", NIGHT[1:])
+def test_a_night_that_fails_at_a_stage_leaves_no_list_older_than_its_events(
+    undisturbed, lake: Lake, settings: Settings, domain: Domain, tick: Run, failed: str
+) -> None:
+    """And the good night that follows gives what an undisturbed one gives."""
+    before, during = land_night(settings, lake)
+    for stage in NIGHT[: NIGHT.index(failed)]:
+        run_stage(NightlyRun("failed", settings, domain), stage)
+    land(settings, "events", "during.jsonl", [purchase("u04", during, LATER + timedelta(minutes=1))])
+    tick()
+    assert before not in listed(lake, "u03") and during not in listed(lake, "u04")
+    for stage in NIGHT:
+        run_stage(NightlyRun("good", settings, domain), stage)
+    assert tick() is None
+    assert (all_lists(lake), pairs(lake)) == undisturbed
 
 
 def test_a_cutoff_in_the_past_leaves_later_events_to_the_next_tick(
