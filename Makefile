@@ -1,6 +1,6 @@
 # Nightjar. `make help` lists the targets; every one sets up first what it needs (bin/setup: 0.2 s once done).
 .DEFAULT_GOAL := help
-.PHONY: help setup demo airflow nightly refresh tune check rollback replay maintain live serve api-key erase export doctor backup sql bench bench-quality test test-quick lint contracts format clean-demo
+.PHONY: help setup demo airflow nightly refresh tune check rollback replay maintain live serve api-key erase export doctor backup sql bench bench-quality test test-quick faults lint contracts format clean-demo
 
 RUN := .venv/bin/python -m bin.env
 PYTHON := $(RUN) python
@@ -76,6 +76,9 @@ test: setup ## every test; a part of them: PYTEST_ADDOPTS="-k lake -x"
 
 test-quick: setup ## the tests that need no Spark, Airflow, server or whole nightly
 	@$(PYTHON) -m pytest -m "not (slow or spark or e2e or faults or server or nightly)"
+
+faults: setup ## kill, stop, fill up and corrupt, at full length
+	@NIGHTJAR_LONG=1 $(PYTHON) -m pytest -m "faults or long"
 
 lint: setup ## ruff, mypy, the order of packages, and sqlfluff on the dbt project
 	@$(RUN) ruff check .

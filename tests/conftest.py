@@ -12,6 +12,8 @@ from pathlib import Path
 
 from bin.env import process_environment
 
+# `make faults`: tests marked long run too, and others at their full length.
+IS_LONG = os.environ.get("NIGHTJAR_LONG") == "1"
 # At import, before any test module: Airflow, torch and BLAS read their environment once.
 _SESSION_HOME = Path(tempfile.mkdtemp(prefix="nightjar-tests-"))
 atexit.register(shutil.rmtree, _SESSION_HOME, ignore_errors=True)
@@ -114,7 +116,10 @@ _NIGHTLIES = {"published_home", "published", "champion", "first"}
 _SERVERS = {"postgres", "servers", "api_server"}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not IS_LONG and (long_ones := [item for item in items if item.get_closest_marker("long")]):
+        config.hook.pytest_deselected(items=long_ones)
+        items[:] = [item for item in items if item not in long_ones]
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         catalog = getattr(item, "callspec", None) and item.callspec.params.get("any_catalog")
