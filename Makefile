@@ -1,12 +1,12 @@
 # Nightjar. `make help` lists the targets; every one sets up first what it needs (bin/setup: 0.2 s once done).
 .DEFAULT_GOAL := help
-.PHONY: help setup demo airflow nightly refresh tune check rollback replay maintain live serve api-key erase export doctor backup sql bench bench-quality test test-quick faults lint contracts format clean-demo
+.PHONY: help setup demo airflow nightly refresh tune check rollback replay maintain synth live serve api-key erase export doctor backup sql bench bench-quality test test-quick faults lint contracts format clean-demo
 
 RUN := .venv/bin/python -m bin.env
 PYTHON := $(RUN) python
 
 # Parameters go through the environment, never into a shell string: make nightly AS_OF=2026-01-31T00:00:00Z
-export AS_OF DOMAIN CONF CONFIG PORT Q RATE SECONDS YES WAIT KAFKA TO REASON ROLE NAME REVOKE USER_ID
+export AS_OF DOMAIN CONF CONFIG PORT Q RATE SECONDS YES WAIT KAFKA TO REASON ROLE NAME REVOKE USER_ID EVENTS USERS ITEMS DAYS
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ replay: setup ## judge quarantined rows again, once the domain file is mended: R
 
 maintain: setup ## expire, clean up, merge, prune what is older than the domain file keeps; CONF='{"dry_run": true}'
 	@$(PYTHON) -m bin.run_dag maintain_lake
+
+synth: setup ## land made-up events to try a size: EVENTS=1000000 USERS=6000 ITEMS=4000 DAYS=200
+	@$(PYTHON) -m bin.synth
 
 live: setup ## replay events while Airflow runs: RATE=50 a second, SECONDS=60, KAFKA=servers/topic
 	@$(PYTHON) -m bin.live

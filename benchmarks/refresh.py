@@ -21,7 +21,8 @@ from datetime import timedelta
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-from benchmarks.synthetic import ITEMS, USERS, SyntheticLake, item_id, make_synthetic, user_id
+from benchmarks.synthetic import ITEMS, USERS, SyntheticLake, make_synthetic
+from include.demo.made_up import item_id, user_id
 from include.installation import REPO
 from include.lake.lake import Lake, open_lake
 from include.refresh.compact import compact, due_tables

@@ -19,26 +19,18 @@ import pyarrow as pa
 
 from include.config.domain import Domain, load_domain
 from include.contracts import TABLES
+from include.demo.made_up import DOMAIN as MADE_UP
+from include.demo.made_up import Size, item_id, make_events, title, user_id
 from include.lake.lake import Lake, open_lake
 from include.settings import Settings, load_settings
 from tests.support.nightly import publish_nightly
 
-USERS = 6_000
-ITEMS = 4_000
-BASE_EVENTS = 1_000_000
-DAYS = 200
-TOPICS = 40
-DOMAIN = """\
-domain: synthetic
-clock: data
-events:
-  types:
-    view: {weight: 1}
-    purchase: {weight: 5}
-consumed: exclude
+USERS, ITEMS, BASE_EVENTS, DAYS = Size().users, Size().items, Size().events, Size().days
+DOMAIN = f"""\
+{MADE_UP}consumed: exclude
 list_size: 50
-tuning: {search: 'off'}
-ranking: {method: blend}
+tuning: {{search: 'off'}}
+ranking: {{method: blend}}
 """
 
 
@@ -69,50 +61,17 @@ def make_synthetic(
     return SyntheticLake(settings, domain, copies)
 
 
-def item_id(index: int) -> str:
-    return f"item-{index:06}"
-
-
-def user_id(index: int) -> str:
-    return f"user-{index:06}"
-
-
-def _titles(items: int) -> list[str]:
-    return [f"topic{index % TOPICS} item {index}" for index in range(items)]
-
-
 def _write_items(lake: Lake, items: int) -> None:
-    rows = pa.table({"item_id": [item_id(index) for index in range(items)], "title": _titles(items)})
+    rows = pa.table(
+        {"item_id": [item_id(n) for n in range(items)], "title": [title(n) for n in range(items)]}
+    )
     _insert(
         lake, "raw.items", rows, "item_id, title, 'base' as batch_id, timestamp '2024-01-01' as ingested_at"
     )
 
 
-@dataclass(frozen=True)
-class MadeEvents:
-    """In order of time.  user, item: positions; is_purchase: bool; second: since the first day began."""
-
-    user: np.ndarray
-    item: np.ndarray
-    is_purchase: np.ndarray
-    second: np.ndarray
-
-
-def make_events(events: int, users: int, items: int, seed: int) -> MadeEvents:
-    """Users with a taste for a few topics; popularity falls as 1 / rank^0.8, activity is log-normal."""
-    rng = np.random.default_rng(seed)
-    activity = rng.lognormal(0, 0.6, users)
-    user = rng.choice(users, events, p=activity / activity.sum())
-    popularity = 1 / np.arange(1, items + 1) ** 0.8
-    item = rng.choice(items, events, p=popularity / popularity.sum())
-    taste = rng.integers(0, TOPICS, users)
-    follows = rng.random(events) < 0.5
-    item = np.where(follows, item - item % TOPICS + taste[user], item) % items
-    return MadeEvents(user, item, rng.random(events) < 0.1, np.sort(rng.integers(0, DAYS * 86_400, events)))
-
-
 def _write_events(lake: Lake, events: int, users: int, items: int, seed: int) -> None:
-    made = make_events(events, users, items, seed)
+    made = make_events(Size(events, users, items, DAYS), seed)
     rows = pa.table(
         {
             "number": np.arange(events),

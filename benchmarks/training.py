@@ -16,7 +16,8 @@ import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_limits
 
-from benchmarks.synthetic import BASE_EVENTS, ITEMS, TOPICS, USERS, item_id, make_events, user_id
+from benchmarks.synthetic import BASE_EVENTS, DAYS, ITEMS, USERS
+from include.demo.made_up import TOPICS, Size, item_id, make_events, user_id
 from include.interactions.catalogue import make_catalogue
 from include.interactions.interactions import SECONDS_PER_DAY, make_interactions
 from include.interactions.training_data import TrainingData, make_training_data
@@ -33,7 +34,7 @@ LIST_SIZE = 50
 
 def made_training(events: int) -> TrainingData:
     """The events of benchmarks/synthetic.py, and text vectors that say an item's topic and some noise."""
-    made = make_events(events, USERS, ITEMS, SEED)
+    made = make_events(Size(events, USERS, ITEMS, DAYS), SEED)
     rng = np.random.default_rng(SEED)
     topics = rng.normal(size=(TOPICS, DIMENSIONS))
     vectors = topics[np.arange(ITEMS) % TOPICS] + rng.normal(size=(ITEMS, DIMENSIONS))

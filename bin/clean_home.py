@@ -15,18 +15,19 @@ from pathlib import Path
 from bin.env import nightjar_home
 from bin.foreground_runs import HomeInUseError, scheduler_lock
 
-# All that a home holds but for landing/, whose files are the demo's by name or else somebody's own.
+# All that a home holds but for landing/, whose files are of these names or else somebody's own.
 WRITTEN = (
     *("airflow", "dbt", "downloads", "exports", "lake", "live", "models", "reports", "runs", "served", "tmp"),
-    *("api_keys.json", "erasure.key"),
+    *("api_keys.json", "erasure.key", "synthetic.yaml"),
 )
-DEMO_FILES = "movielens*"
+MADE_FILES = ("movielens*", "synthetic*")
 
 
 def written_below(home: Path) -> Iterator[Path]:
-    """Folders and files that runs wrote, and the demo's landing files."""
+    """Folders and files that runs wrote, and the landing files of `make demo` and `make synth`."""
     yield from (home / name for name in WRITTEN if (home / name).exists())
-    yield from sorted(home.glob(f"landing/*/{DEMO_FILES}"))
+    for name in MADE_FILES:
+        yield from sorted(home.glob(f"landing/*/{name}"))
 
 
 def main(environ: Mapping[str, str]) -> int:
