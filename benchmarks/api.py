@@ -25,9 +25,10 @@ import numpy as np
 import psutil
 
 from benchmarks.refresh import land_views
-from benchmarks.synthetic import USERS, make_synthetic, user_id
+from benchmarks.synthetic import USERS, make_synthetic
 from include.api.keys import KeyFile
 from include.config.domain import load_domain
+from include.demo.made_up import user_id
 from include.refresh.pending_rows import LandingSource
 from include.refresh.refresh_run import open_for_ticks
 from include.refresh.tick import run_tick
