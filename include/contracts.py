@@ -252,7 +252,12 @@ _TABLES = (
             ("rank", "INTEGER", "1 is the most similar"),
             ("similar_item_id", "VARCHAR", "similar item"),
             ("score", "DOUBLE", "similarity, without a unit; compares within one item's rows only"),
-            ("relation", "VARCHAR", "'taken together' by the same people, or 'similar text'"),
+            (
+                "relation",
+                "VARCHAR",
+                "'taken together' by the same people; of these a 'substitute' is alike in text and a"
+                " 'complement' unlike; 'similar text'",
+            ),
             ("publication_id", "VARCHAR", "see serving.publications"),
         ),
     ),

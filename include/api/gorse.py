@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from include.api.access import Guard, guarded, joined
 from include.api.refusals import Refused
 from include.api.service import Request, Service, Wanted
+from include.serving.look_ups import RELATIONS
 from include.settings import utc_now
 
 PREFIX = "/gorse"
@@ -82,8 +83,8 @@ def _add_lists(read: APIRouter, service: Service) -> None:
 def _add_items(read: APIRouter, service: Service) -> None:
     @read.get("/item-to-item/{name}/{item_id}")
     def item_to_item(name: str, item_id: str, n: N = 10, offset: Offset = 0) -> JSONResponse:
-        """What goes with an item; name: together or similar, else both."""
-        relation = name if name in ("together", "similar") else None
+        """What goes with an item; name: one of RELATIONS, else all."""
+        relation = name if name in RELATIONS else None
         return neighbours(item_id, n, offset, relation)
 
     @read.get("/item/{item_id}/neighbors")

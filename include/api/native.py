@@ -107,7 +107,9 @@ def _add_look_ups(routes: APIRouter, service: Service) -> None:
     @routes.get("/items/{item_id:path}/similar", tags=["items"])
     def similar(
         item_id: str,
-        relation: Annotated[str | None, Query(description="together or similar; else both")] = None,
+        relation: Annotated[
+            str | None, Query(description="together, similar, substitute or complement; else all")
+        ] = None,
         n: N = 10,
     ) -> JSONResponse:
         """What goes with an item."""

@@ -17,6 +17,8 @@ from include.retrieval.source import Relation
 
 BLOCK_ITEMS = 512
 RELATIONS = tuple(relation.value for relation in Relation)
+# Standard deviations above what an item's text, or its company, has with the rest of the catalogue.
+ALIKE, TOGETHER = 2.0, 1.0
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,24 @@ def _similar_block(recommender: Recommender, items: np.ndarray, k: int) -> tuple
     best = np.take_along_axis(score, columns, axis=1)
     rows, places = np.nonzero(np.isfinite(best) & (best > 0))
     similar = columns[rows, places]
-    relation = (total[1, rows, similar] > total[0, rows, similar]).astype(np.int8)
+    relation = relations_of(total)[rows, similar]
     ranks = (places + 1).astype(np.int32)
     return items[rows].astype(np.int32), ranks, similar.astype(np.int32), best[rows, places], relation
+
+
+def relations_of(total: np.ndarray) -> np.ndarray:
+    """int8 (n, n_items) into RELATIONS.  total: (2, n, n_items), what people did and what texts say.
+
+    Taken together: a substitute where the texts are alike as well, a complement where they are less alike
+    than the catalogue is at large; nothing of both is said where an item has no text or no company.
+    """
+    together, alike = normalise(total[0]), normalise(total[1])
+    found = (total[1] > total[0]).astype(np.int8)
+    knows_both = (total != 0).any(axis=2).all(axis=0)[:, None]
+    are_together = knows_both & (together >= TOGETHER)
+    found[are_together & (alike >= ALIKE)] = RELATIONS.index(Relation.SUBSTITUTE.value)
+    found[are_together & (alike < 0)] = RELATIONS.index(Relation.COMPLEMENT.value)
+    return found
 
 
 def single_item_histories(items: np.ndarray, n_items: int) -> Histories:

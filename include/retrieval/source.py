@@ -18,10 +18,15 @@ class SourceUnavailable(DataError):
 
 
 class Relation(Enum):
-    """How two items belong together, as serving.similar_items tells it."""
+    """How two items belong together, as serving.similar_items tells it.
+
+    A source states one of the first two; the others follow from both.
+    """
 
     TOGETHER = "taken together"
     SIMILAR = "similar text"
+    SUBSTITUTE = "substitute"
+    COMPLEMENT = "complement"
 
 
 class Source(Protocol):

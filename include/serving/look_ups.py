@@ -22,7 +22,12 @@ MAX_ROWS = 1000
 # Refreshes that are told apart: a day of them would be a list nobody reads, and hide the nightlies.
 READABLE_REFRESHES = 100
 # What the relation of similar items may be asked for by.
-RELATIONS = {"together": Relation.TOGETHER.value, "similar": Relation.SIMILAR.value}
+RELATIONS = {
+    "together": (Relation.TOGETHER.value, Relation.SUBSTITUTE.value, Relation.COMPLEMENT.value),
+    "similar": (Relation.SIMILAR.value, Relation.SUBSTITUTE.value),
+    "substitute": (Relation.SUBSTITUTE.value,),
+    "complement": (Relation.COMPLEMENT.value,),
+}
 
 
 @dataclass(frozen=True)
@@ -118,10 +123,11 @@ class LookUps:
             " near.publication_id"
             " from serving.similar_items as near"
             " left join raw.items as items on near.similar_item_id = items.item_id"
-            " where near.item_id = ? and (? is null or near.relation = ?) order by near.rank limit ?",
+            " where near.item_id = ? and (? is null or near.relation in (select unnest(?::varchar[])))"
+            " order by near.rank limit ?",
             item_id,
             relation,
-            RELATIONS.get(relation or ""),
+            list(RELATIONS.get(relation or "", ())),
             _checked(n),
         )
 

@@ -107,9 +107,13 @@ def test_what_goes_with_an_item(api_server: ApiServer) -> None:
     everything = api_server.get("/v1/items/b03/similar", n=50).json()["items"]
     together = api_server.get("/v1/items/b03/similar", n=50, relation="together").json()["items"]
     similar = api_server.get("/v1/items/b03/similar", n=50, relation="similar").json()["items"]
-    assert {row["relation"] for row in together} == {"taken together"}
-    assert {row["relation"] for row in similar} <= {"similar text"}
-    assert len(together) + len(similar) == len(everything) > 0
+    substitutes = api_server.get("/v1/items/b03/similar", n=50, relation="substitute").json()["items"]
+    complements = api_server.get("/v1/items/b03/similar", n=50, relation="complement").json()["items"]
+    assert {row["relation"] for row in together} <= {"taken together", "substitute", "complement"}
+    assert {row["relation"] for row in similar} <= {"similar text", "substitute"}
+    assert {row["relation"] for row in complements} <= {"complement"}
+    assert {row["relation"] for row in substitutes} <= {"substitute"}
+    assert len(together) + len(similar) - len(substitutes) == len(everything) > 0
     assert api_server.get("/v1/items/zzz/similar").status_code == 404
     assert api_server.get("/v1/items/b03/similar", relation="cousins").status_code == 400
 
