@@ -1,6 +1,7 @@
 """The API and its page on this machine: python -m bin.serve [--port 8090]
 
-Listens on 127.0.0.1 until Ctrl-C. Behind a reverse proxy, with TLS: docs/api.md.
+Listens on 127.0.0.1 until Ctrl-C. Behind a reverse proxy, with TLS: docs/api.md. --host is for containers,
+whose ports the host publishes where it says.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ HOST = "127.0.0.1"
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="bin.serve", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8090))
+    parser.add_argument("--host", default=HOST, help="address to listen on")
     parser.add_argument(
         "--wait", type=float, default=30.0, help="seconds until it serves without its lists in memory"
     )
@@ -38,8 +40,12 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     app = make_app(settings, domain)
     app.state.service.wait_until_watched(asked.wait if settings.attach_sql.is_file() else 0)
-    print(f"serving domain '{domain.name}' of {settings.home} on http://{HOST}:{asked.port}", flush=True)
-    uvicorn.run(app, host=HOST, port=asked.port, log_level="warning", access_log=False, server_header=False)
+    print(
+        f"serving domain '{domain.name}' of {settings.home} on http://{asked.host}:{asked.port}", flush=True
+    )
+    uvicorn.run(
+        app, host=asked.host, port=asked.port, log_level="warning", access_log=False, server_header=False
+    )
     return 0
 
 

@@ -20,7 +20,7 @@ each_service = pytest.mark.parametrize("name", sorted(SERVICES))
 
 
 def test_every_part_is_there() -> None:
-    assert set(SERVICES) == AIRFLOW | ONE_SHOT | {"postgres", "spark-master", "spark-worker", "kafka"}
+    assert set(SERVICES) == AIRFLOW | ONE_SHOT | {"api", "postgres", "spark-master", "spark-worker", "kafka"}
 
 
 @each_service
@@ -59,6 +59,7 @@ def test_base_image_has_an_exact_tag_and_ends_as_a_user() -> None:
 PASSWORDS = {
     "postgres": {"POSTGRES_PASSWORD", "AIRFLOW_PASSWORD", "LAKE_PASSWORD"},
     "airflow-init": {"NIGHTJAR_UI_PASSWORD", "AIRFLOW_PASSWORD", "LAKE_PASSWORD"},
+    "api": {"LAKE_PASSWORD"},
     **dict.fromkeys(AIRFLOW, {"AIRFLOW_PASSWORD", "LAKE_PASSWORD"}),
 }
 
