@@ -28,7 +28,7 @@ from airflow.sdk import (
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.assets import EVENTS, RECOMMENDATIONS
-from plugins.dag_defaults import dag_defaults, domain_param
+from plugins.dag_defaults import dag_defaults, domain_param, this_run
 from plugins.landing_watch import LandingTrigger, TopicTrigger
 
 LANDING = Asset(
@@ -45,14 +45,13 @@ LANDING = Asset(
 @task(outlets=[EVENTS, RECOMMENDATIONS])
 def tick() -> dict[str, int]:
     """Drain all that waits; returns rows taken in and lists written."""
-    from include.nightly.stages import open_run
     from include.refresh.refresh_run import refresh, yield_to_readers
     from include.settings import utc_now
 
     yield_to_readers()
     context = get_current_context()
     params = context["params"]
-    run = open_run(context["run_id"], params["domain"])
+    run = this_run()
     is_manual = context["dag_run"].run_type == "manual"
     ticks = refresh(
         run.settings,
