@@ -113,6 +113,8 @@ FAULTS = {
     "source_shares_hold": "update marts.source_shares set list_share = 1.5 where rank = 1",
     "unique_together_interests_attribute__label": "insert into marts.interests from marts.interests",
     "interests_hold": "update marts.interests set user_share = 1.5",
+    "unique_user_engagements_event_date": "insert into marts.user_engagements from marts.user_engagements",
+    "user_engagements_hold": "update marts.user_engagements set new_users = new_users + 1",
     "unique_together_listed_items_publication_id__user_id__rank": (
         "insert into marts.listed_items from marts.listed_items"
     ),
