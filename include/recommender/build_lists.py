@@ -14,12 +14,12 @@ from include.interactions.histories import Histories
 from include.ranking.blend import normalise, top_k
 from include.ranking.diversity import diversify
 from include.ranking.rules import allowed_items, boosts, open_items
-from include.recommender.cold_items import cold_item_weights
 from include.recommender.lists import Candidates, Lists, concatenate_lists
 from include.recommender.model import Recommender
 from include.recommender.rank import rank
 from include.recommender.reasons import explain
 from include.retrieval.registry import FALLBACK
+from include.retrieval.text import Text
 from include.threads import cores, in_threads
 
 # All sources' dense scores of one block together; bounds the peak whatever the catalogue's size.
@@ -31,6 +31,8 @@ FLAT = 1e-6
 # Smallest block given to a thread: fewer rows are done before a thread has started.
 MIN_ROWS = 32
 HIDDEN = np.float32(-np.inf)
+# Beyond any normalised score.
+AHEAD = np.float32(1e4)
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,7 @@ def block_rows(recommender: Recommender) -> int:
 def recommend_block(recommender: Recommender, histories: Histories, n: int, with_candidates: bool) -> Lists:
     """One block; see `recommend`."""
     scores = score_block(recommender, histories)
-    retrieved = retrieve(recommender, scores, n)
-    blended = blend(recommender, scores)
-    hide_all_but(blended, retrieved)
+    blended, retrieved = retrieve_and_blend(recommender, scores, n)
     ranked = rank(recommender, histories, scores.scaled, blended, n)
     places = diversify(ranked.items, ranked.score, n, recommender.catalogue, recommender.config.diversity)
     items = np.take_along_axis(ranked.items, places, axis=1)
@@ -131,6 +131,20 @@ def score_block(recommender: Recommender, histories: Histories) -> BlockScores:
     return BlockScores(tuple(raw), scaled, allowed_items(histories, is_open, recommender.config.consumed))
 
 
+def retrieve_and_blend(
+    recommender: Recommender, scores: BlockScores, n: int
+) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
+    """(blended as `blend` has it, HIDDEN too where no source brought the item; what `retrieve` found)."""
+    blended = blend(recommender, scores)
+    retrieved = retrieve(recommender, scores, n, blended)
+    in_union = np.zeros(blended.shape, dtype=bool)
+    for columns, is_real in retrieved:
+        rows = np.broadcast_to(np.arange(len(columns))[:, None], columns.shape)
+        in_union[rows[is_real], columns[is_real]] = True
+    blended[~in_union] = HIDDEN
+    return blended, retrieved
+
+
 def blend(recommender: Recommender, scores: BlockScores) -> np.ndarray:
     """float32 (n_users, n_items): Σ weight x normalised score, HIDDEN where not allowed.
 
@@ -142,9 +156,9 @@ def blend(recommender: Recommender, scores: BlockScores) -> np.ndarray:
     is_silent = np.ptp(blended, axis=1) <= FLAT
     if is_silent.any():
         blended[is_silent] = scores.scaled[recommender.source_names.index(FALLBACK)][is_silent]
-    cold, guess = cold_item_weights(recommender)
-    if len(cold):
-        blended[:, cold] += np.asarray(blended @ guess, dtype=np.float32)
+    if recommender.cold is not None:
+        guessed = np.float32(recommender.config.cold_discount) * (blended @ recommender.cold.guess)
+        blended[:, recommender.cold.items] += guessed
     boost = boosts(recommender.catalogue, recommender.config.rules)
     if boost is not None:
         blended += boost
@@ -152,8 +166,13 @@ def blend(recommender: Recommender, scores: BlockScores) -> np.ndarray:
     return blended
 
 
-def retrieve(recommender: Recommender, scores: BlockScores, n: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def retrieve(
+    recommender: Recommender, scores: BlockScores, n: int, blended: np.ndarray | None = None
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """For each source: (columns (n_users, k) best first, is_real bool of that shape).
+
+    blended: as `blend` has it; the items without events that are among its n best then come in by the text
+    source, before what it brings by itself: what they borrow is more than its own score tells.
 
     A source that says nothing about a user or an item (score 0, flat row) brings nothing; the fallback
     always brings at least n, so that a list is full whenever n items are allowed.
@@ -165,6 +184,10 @@ def retrieve(recommender: Recommender, scores: BlockScores, n: int) -> list[tupl
         is_fallback = name == FALLBACK
         size = max(recommender.config.source_size, n) if is_fallback else recommender.config.source_size
         np.add(scores.scaled[position], hidden, out=visible)
+        if name == Text.name and blended is not None and recommender.cold is not None:
+            cold = recommender.cold.items
+            nth_best = np.take_along_axis(blended, top_k(blended, n)[:, -1:], axis=1)
+            visible[:, cold] += np.where(blended[:, cold] >= nth_best, AHEAD, np.float32(0))
         columns = top_k(visible, size)
         is_real = np.isfinite(np.take_along_axis(visible, columns, axis=1))
         if not is_fallback:
@@ -174,15 +197,6 @@ def retrieve(recommender: Recommender, scores: BlockScores, n: int) -> list[tupl
             is_real &= (np.vecdot(scores.scaled[position], scores.scaled[position]) > 0)[:, None]
         result.append((columns, is_real))
     return result
-
-
-def hide_all_but(blended: np.ndarray, retrieved: list[tuple[np.ndarray, np.ndarray]]) -> None:
-    """Set blended, in place, to HIDDEN outside the union of what the sources brought."""
-    in_union = np.zeros(blended.shape, dtype=bool)
-    for columns, is_real in retrieved:
-        rows = np.broadcast_to(np.arange(len(columns))[:, None], columns.shape)
-        in_union[rows[is_real], columns[is_real]] = True
-    blended[~in_union] = HIDDEN
 
 
 def _candidates(

@@ -12,6 +12,7 @@ from include.interactions.catalogue import Catalogue, align_catalogue
 from include.interactions.labels import Labels
 from include.ranking.ranker import Ranker
 from include.ranking.ranking_features import ItemStatistics
+from include.recommender.cold_items import ColdItems, find_cold_items
 from include.recommender.model_config import ModelConfig
 from include.retrieval.source import Source
 from include.retrieval.text import Text
@@ -42,7 +43,7 @@ class Recommender:
     reach: how far unseen items may be lifted, 0..1; lifts: float32 (n_fitted,), what that came to for each
     item, below 0 for one that led too many lists (include/ranking/reach.py); None: no item is lifted.
     attributes: which labels there are and how a text tells them; None: a model of before there were any.
-    labels: of the catalogue's items, found by `with_catalogue`.
+    labels: of the catalogue's items, found by `with_catalogue`.  cold: its items without events, likewise.
     """
 
     catalogue: Catalogue
@@ -58,6 +59,7 @@ class Recommender:
     lifts: np.ndarray | None = None
     attributes: AttributeModel | None = None
     labels: Labels | None = None
+    cold: ColdItems | None = None
 
     @property
     def texts(self) -> Text | None:
@@ -93,7 +95,13 @@ class Recommender:
             else:
                 sources[Text.name] = text.with_embeddings(aligned.embeddings)
         current = replace(self, catalogue=aligned, sources=sources)
-        return replace(current, labels=current.find_labels())
+        return replace(current.with_cold_items(), labels=current.find_labels())
+
+    def with_cold_items(self) -> Recommender:
+        """The same model, which knows what its catalogue's items without events borrow."""
+        n_users = _padded(self.statistics.n_users, len(self.catalogue))
+        vectors = None if self.texts is None else _padded(self.texts.embeddings, len(self.catalogue))
+        return replace(self, cold=find_cold_items(vectors, n_users, self.config.cold_neighbours))
 
     def find_labels(self) -> Labels | None:
         """Labels of every item of the catalogue; None where the model knows of no attributes."""
@@ -108,4 +116,4 @@ class Recommender:
 
 
 def _padded(rows: np.ndarray, n_rows: int) -> np.ndarray:
-    return np.concatenate((rows, np.zeros((n_rows - len(rows), rows.shape[1]), rows.dtype)))
+    return np.concatenate((rows, np.zeros((n_rows - len(rows), *rows.shape[1:]), rows.dtype)))

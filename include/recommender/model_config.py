@@ -72,10 +72,11 @@ class Ranking:
 class ColdStart:
     """Items that the model was not fitted with."""
 
-    discount: Share = 0.5
-    """Factor on what a text neighbour lends: a guess counts half of an observed score."""
+    discount: Share = 1.0
+    """Factor on what the nearest texts lend an item without events; what they say is already drawn to 0 where
+    they are not near."""
 
-    neighbours: Annotated[AtLeastOne, Field(le=1000)] = 10
+    neighbours: Annotated[AtLeastOne, Field(le=1000)] = 50
     """Items with the nearest texts, from which a new item borrows."""
 
 

@@ -49,6 +49,26 @@ def rank(
     if ranker is None:
         return Ranked(*lift(candidates.items, candidates.score, recommender.lifts))
     score = ranker.order_scores(features_of(recommender, histories, scaled, candidates), candidates.score)
+    if recommender.cold is not None:
+        score = in_their_places(score, recommender.cold.among(candidates.items))
     order = np.argsort(-score, axis=1, kind="stable")
     items = np.take_along_axis(candidates.items, order, axis=1)
     return Ranked(*lift(items, np.take_along_axis(score, order, axis=1), recommender.lifts))
+
+
+def in_their_places(score: np.ndarray, is_cold: np.ndarray) -> np.ndarray:
+    """float32 (n_users, n): scores with which items without events keep the places that the blend gave them.
+
+    score: of the candidates in the blend's order, best first, -inf where none.  is_cold: bool of that shape.
+    The trees learned from items with events alone: to them, one without is an item that nobody wants.
+    """
+    if not is_cold.any():
+        return score
+    known = -np.sort(-np.where(is_cold, -np.inf, score), axis=1)
+    n_above = np.minimum(np.cumsum(~is_cold, axis=1), score.shape[1] - 1)
+    follows = np.take_along_axis(known, n_above, axis=1)
+    # Behind all known ones: as far as the last of them; 0 where nothing is known.
+    last = np.where(np.isfinite(known), known, np.inf).min(axis=1, keepdims=True)
+    behind = np.where(np.isfinite(last), last, 0)
+    at_place = np.where(np.isfinite(follows), np.nextafter(follows, np.float32(np.inf)), behind)
+    return np.where(is_cold & np.isfinite(score), at_place, score).astype(np.float32)

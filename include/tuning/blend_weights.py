@@ -13,7 +13,7 @@ from include.evaluation.metrics.ndcg import ndcg
 from include.evaluation.split import Split
 from include.ranking.blend import top_k
 from include.ranking.first_places import K
-from include.recommender.build_lists import blend, block_rows, hide_all_but, retrieve, score_block
+from include.recommender.build_lists import block_rows, retrieve, retrieve_and_blend, score_block
 from include.recommender.model import Recommender
 
 STEPS = (0.0, 0.5, 0.8, 1.25, 2.0)
@@ -172,6 +172,5 @@ def blended_candidates(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(scaled (n_sources, n, n_items), blended (n, n_items)) of the judged rows, as `recommend` does."""
     scores = score_block(recommender, split.train.histories.rows(split.users[judged]))
-    blended = blend(recommender, scores)
-    hide_all_but(blended, retrieve(recommender, scores, recommender.config.list_size))
+    blended, _ = retrieve_and_blend(recommender, scores, recommender.config.list_size)
     return scores.scaled, blended

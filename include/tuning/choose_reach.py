@@ -13,7 +13,7 @@ from include.evaluation.split import Split
 from include.interactions.histories import Histories
 from include.ranking.first_places import K, learn_handicaps
 from include.ranking.reach import in_spreads, learn_lifts, lift
-from include.recommender.build_lists import blend, block_rows, hide_all_but, retrieve, score_block
+from include.recommender.build_lists import block_rows, retrieve_and_blend, score_block
 from include.recommender.model import Recommender
 from include.recommender.rank import rank
 from include.threads import in_threads
@@ -76,8 +76,7 @@ def ranked_candidates(recommender: Recommender, histories: Histories) -> tuple[n
     def work(start: int) -> tuple[np.ndarray, np.ndarray]:
         block = histories.block(start, min(start + step, histories.n_users))
         found = score_block(recommender, block)
-        blended = blend(recommender, found)
-        hide_all_but(blended, retrieve(recommender, found, n))
+        blended, _ = retrieve_and_blend(recommender, found, n)
         ranked = rank(recommender, block, found.scaled, blended, n)
         return ranked.items.astype(np.int32), ranked.score.astype(np.float32)
 

@@ -241,4 +241,4 @@ def _assemble(
             notes.seconds,
         ),
         ranker,
-    )
+    ).with_cold_items()
