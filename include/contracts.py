@@ -72,6 +72,7 @@ ITEM_FIELDS = (
     ("category", "VARCHAR", "main category, as Comedy; null where unknown"),
     ("tags", "VARCHAR", "tags as landed, one text; null where there are none"),
     ("attributes", "VARCHAR", 'JSON object of further facts, as {"year": 1997}; null where there are none'),
+    ("vectors", "VARCHAR", 'JSON object of vectors of pictures, sound …, as {"image": [0.1, …]}; null: none'),
     ("available_from", "TIMESTAMP", "not recommended before, UTC; null: no such limit"),
     ("available_to", "TIMESTAMP", "not recommended from then on, UTC; null: no such limit"),
     ("updated_at", "TIMESTAMP", "when this version was made, UTC: the newest wins; null is older than any"),
@@ -80,10 +81,17 @@ USER_FIELDS = (
     ("user_id", "VARCHAR", "the person, as events name them"),
     ("attributes", "VARCHAR", 'JSON object, as {"age_band": "18-24"}; null where there are none'),
 )
+RELATION_FIELDS = (
+    ("item_id", "VARCHAR", "an item, as events name it"),
+    ("relation", "VARCHAR", "how it belongs to the other one, as series, author or accessory"),
+    ("other_item_id", "VARCHAR", "the item that it belongs to"),
+    ("weight", "DOUBLE", "how strongly, from 0; 0 takes the relation back, null counts as 1"),
+)
 REQUIRED = {
     "events": ("user_id", "item_id", "event_type", "event_at"),
     "items": ("item_id", "title"),
     "users": ("user_id",),
+    "relations": ("item_id", "relation", "other_item_id"),
 }
 
 _TABLES = (
@@ -97,10 +105,16 @@ _TABLES = (
     Table("raw", "users", "user, its newest version", _columns(*USER_FIELDS, *_BATCH)),
     Table(
         "raw",
+        "relations",
+        "item × relation × other item, as it landed last",
+        _columns(*RELATION_FIELDS, *_BATCH),
+    ),
+    Table(
+        "raw",
         "quarantine",
         "rejected row",
         _columns(
-            ("source", "VARCHAR", "events, items or users, and the file or topic it came from"),
+            ("source", "VARCHAR", "events, items, users or relations, and the file or topic it came from"),
             ("position", "BIGINT", "line or row number from 1, or the offset; 0: the whole file"),
             ("reason", "VARCHAR", "why, as a word of the documented list and its detail"),
             ("raw", "VARCHAR", "the row as it came"),

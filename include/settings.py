@@ -68,7 +68,7 @@ class Settings:
         # What people did is nobody else's: others on the machine see nothing, unless they are let in.
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (
-            *(self.landing / kind for kind in ("events", "items", "users")),
+            *(self.landing / kind for kind in ("events", "items", "users", "relations")),
             self.lake_dir,
             self.models,
             self.reports,

@@ -29,15 +29,16 @@ from include.config.domain_file import (
 )
 from include.config.section import read_section
 from include.config.understanding import Understanding
-from include.contracts import EVENT_FIELDS, ITEM_FIELDS, REQUIRED, USER_FIELDS
+from include.contracts import EVENT_FIELDS, ITEM_FIELDS, RELATION_FIELDS, REQUIRED, USER_FIELDS
 from include.errors import ConfigError
 
 FIELDS = {
     "events": tuple(name for name, _, _ in EVENT_FIELDS),
     "items": tuple(name for name, _, _ in ITEM_FIELDS),
     "users": tuple(name for name, _, _ in USER_FIELDS),
+    "relations": tuple(name for name, _, _ in RELATION_FIELDS),
 }
-KINDS = ("events", "items", "users")
+KINDS = tuple(FIELDS)
 NIGHTLY_HOURS = 30.0  # a night that was missed shows the next morning
 
 

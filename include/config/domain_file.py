@@ -155,6 +155,9 @@ class Landing:
     users: LandingKeys = Field(default_factory=LandingKeys)
     """Who gets lists."""
 
+    relations: LandingKeys = Field(default_factory=LandingKeys)
+    """Which items belong together: series, author, accessory."""
+
 
 @section
 class EventType:

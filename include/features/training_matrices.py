@@ -13,6 +13,8 @@ from include.config.segment_words import segment_name
 from include.features.confidence import confidence_of, decay_sql, event_weight_sql
 from include.features.item_availability import available_sql, every_item_sql
 from include.features.landed_labels import load_labels
+from include.features.landed_relations import load_relations
+from include.features.landed_vectors import load_vectors
 from include.interactions.catalogue import Catalogue, make_catalogue
 from include.interactions.histories import NO_SEGMENT, Histories, histories_from_pairs
 from include.interactions.interactions import make_interactions
@@ -78,6 +80,8 @@ def load_catalogue(
         is_available=np.asarray(rows["is_available"], dtype=bool),
         attributes=_numeric_attributes(con, item_ids),
         labels=load_labels(con, item_ids),
+        vectors=load_vectors(con, item_ids),
+        relations=load_relations(con, item_ids),
     )
 
 

@@ -22,6 +22,7 @@ from include.ingest.items import accept_items
 from include.ingest.ledger import newest_event, write_ledger, write_quarantine, write_watermarks
 from include.ingest.overtaken import raise_if_overtaken
 from include.ingest.pending import hash_cache
+from include.ingest.relations import accept_relations
 from include.ingest.staged_batch import BatchCounts, StagedBatch, TopicPosition
 from include.ingest.users import accept_users
 from include.lake.lake import Lake
@@ -33,7 +34,12 @@ from include.landing.prepare import PreparedFile, prepare_file
 from include.landing.staging import refuse_bad_files, stage_rows
 
 log = logging.getLogger(__name__)
-ACCEPT = {"events": accept_events, "items": accept_items, "users": accept_users}
+ACCEPT = {
+    "events": accept_events,
+    "items": accept_items,
+    "users": accept_users,
+    "relations": accept_relations,
+}
 
 
 @dataclasses.dataclass(frozen=True)

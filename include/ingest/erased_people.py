@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 
+from include.config.domain import FIELDS
 from include.errors import LakeError
 from include.lake.catalog import ALIAS
 from include.lake.insert_rows import insert_rows
@@ -72,7 +73,7 @@ def refuse_erased(lake: Lake, kind: str, table: str) -> int:
             f"{key_path(lake.settings)} is gone, by which {erasures} erased people are known: restore it from"
             " a backup, or their rows would come back"
         )
-    if erasures and kind != "items":
+    if erasures and "user_id" in FIELDS[kind]:
         hashed = person_hash_sql("user_id", erasure_key(lake.settings))
         lake.con.execute(
             f"update {table} set reason = '{REASON}', raw = null"

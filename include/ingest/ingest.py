@@ -22,7 +22,7 @@ from include.settings import Settings
 
 log = logging.getLogger(__name__)
 # Items and users first: an event of a new item then finds it.
-KINDS = ("items", "users", "events")
+KINDS = ("items", "relations", "users", "events")
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from include.errors import DataError, ModelError
+from include.interactions.item_relations import ItemRelations
 from include.interactions.labels import Labels
 
 NO_ITEM = -1  # stands for an item's index where there is none
@@ -23,6 +25,8 @@ class Catalogue:
     is_available: bool (n_items,): may be recommended at as_of.
     attributes:   name -> float32 (n_items,), NaN where missing (price, year).
     labels:       what items landed as (genre, brand), or None.
+    vectors:      name -> float32 (n_items, d), landed vectors of pictures, sound …; a row of zeros: none.
+    relations:    how items belong together, as landed, or None.
     """
 
     item_ids: np.ndarray
@@ -32,6 +36,8 @@ class Catalogue:
     is_available: np.ndarray
     attributes: dict[str, np.ndarray]
     labels: Labels | None = None
+    vectors: Mapping[str, np.ndarray] = field(default_factory=dict)
+    relations: ItemRelations | None = None
 
     def __len__(self) -> int:
         return len(self.item_ids)
@@ -65,6 +71,8 @@ def make_catalogue(
     is_available: np.ndarray | None = None,
     attributes: dict[str, np.ndarray] | None = None,
     labels: Labels | None = None,
+    vectors: Mapping[str, np.ndarray] | None = None,
+    relations: ItemRelations | None = None,
 ) -> Catalogue:
     """Check and cast.  Raises DataError on an id given twice, lengths that differ, embeddings not finite."""
     item_ids = np.asarray(item_ids, dtype=str)
@@ -73,6 +81,7 @@ def make_catalogue(
         raise DataError("catalogue: an item_id is given twice; keep the row with the newest updated_at")
     columns = {"titles": titles, "category": category, "embeddings": embeddings, "is_available": is_available}
     columns.update(attributes or {})
+    columns.update(vectors or {})
     for name, column in columns.items():
         if column is not None and len(column) != n_items:
             raise DataError(
@@ -89,6 +98,8 @@ def make_catalogue(
         np.ones(n_items, bool) if is_available is None else np.asarray(is_available, dtype=bool),
         {name: np.asarray(column, dtype=np.float32) for name, column in (attributes or {}).items()},
         labels,
+        dict(vectors or {}),
+        relations,
     )
 
 
@@ -117,6 +128,8 @@ def align_catalogue(model_item_ids: np.ndarray, catalogue: Catalogue) -> Catalog
         values[is_gone] = missing
         return values
 
+    place = np.empty(len(catalogue), np.int64)
+    place[order[~is_gone]] = np.flatnonzero(~is_gone)
     return Catalogue(
         ids,
         np.where(is_gone, ids, catalogue.titles[order]),
@@ -125,4 +138,6 @@ def align_catalogue(model_item_ids: np.ndarray, catalogue: Catalogue) -> Catalog
         taken(catalogue.is_available, False),
         {name: taken(column, np.nan) for name, column in catalogue.attributes.items()},
         None if catalogue.labels is None else catalogue.labels.taken(order),
+        {name: taken(rows, 0.0) for name, rows in catalogue.vectors.items()},
+        None if catalogue.relations is None else catalogue.relations.moved(place),
     )

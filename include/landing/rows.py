@@ -18,11 +18,24 @@ MAX_ID_CHARS = 512
 MAX_FIELD_CHARS = 1_000_000
 # A rating, a quantity, seconds: beyond 30 years in seconds a number is an id or an overflow.
 MAX_VALUE = 1e9
+# Names in item.vectors; pictures, sound and a few more.
+MAX_VECTORS = 8
 # The raw row is kept for people and for replay; more than this is neither.
 MAX_RAW_CHARS = 65_536
 
-_IDS = {"event_id", "user_id", "item_id", "event_type", "session_id", "variant", "recommendation_id"}
-_NAMES = {"event_id", "user_id", "item_id"}
+_IDS = {
+    "event_id",
+    "user_id",
+    "item_id",
+    "other_item_id",
+    "relation",
+    "event_type",
+    "session_id",
+    "variant",
+    "recommendation_id",
+}
+_NAMES = {"event_id", "user_id", "item_id", "other_item_id"}
+_NUMBERS = {"value", "weight"}
 _INSTANTS = {"event_at", "available_from", "available_to", "updated_at"}
 _JSON = {"context", "attributes"}
 
@@ -77,7 +90,7 @@ def _typed(field: str) -> str:
     text = f"s_{field}"
     if field in _INSTANTS:
         return instant_sql(text)
-    if field == "value":
+    if field in _NUMBERS:
         return number_sql(text)
     return id_sql(text) if field in _NAMES else text
 
@@ -112,19 +125,24 @@ def _reasons(domain: Domain, kind: str, ingested_at: datetime, blank_line: str) 
         found.append((f"contains(t_{field}, chr(0))", quote("nul_byte")))
         if field in _NAMES:
             found.append((inexact_id_sql(f"s_{field}"), quote(f"inexact_id: {field}")))
-    if kind == "events":
-        found += _event_reasons(domain.events, latest)
+    found += _reasons_of_kind(domain, kind, latest)
     for field in fields:
         if field in _INSTANTS - {"event_at"}:
             found.append(
                 (f"{field} is null and {text_sql(f't_{field}')} is not null", _detail(f"bad_{field}", field))
             )
-    if kind == "items":
-        found.append((f"updated_at > {_literal(latest)}", "'future: ' || updated_at"))
     for field in fields:
         if field in _JSON:
             found.append((f"{field} is not null and not json_valid({field})", _detail(f"bad_{field}", field)))
     return found
+
+
+def _reasons_of_kind(domain: Domain, kind: str, latest: datetime) -> list[tuple[str, str]]:
+    if kind == "events":
+        return _event_reasons(domain.events, latest)
+    if kind == "items":
+        return _item_reasons(latest)
+    return _relation_reasons() if kind == "relations" else []
 
 
 def _event_reasons(config: EventsConfig, latest: datetime) -> list[tuple[str, str]]:
@@ -143,6 +161,32 @@ def _event_reasons(config: EventsConfig, latest: datetime) -> list[tuple[str, st
     if valued:
         found.append((f"event_type in ({valued}) and s_value is null", quote("missing_value")))
     return found
+
+
+def _item_reasons(latest: datetime) -> list[tuple[str, str]]:
+    return [
+        (f"updated_at > {_literal(latest)}", "'future: ' || updated_at"),
+        (f"vectors is not null and not {_are_vectors('vectors')}", _detail("bad_vectors", "vectors")),
+    ]
+
+
+def _relation_reasons() -> list[tuple[str, str]]:
+    is_weight = f"coalesce(isfinite(weight) and weight between 0 and {MAX_VALUE:g}, false)"
+    return [
+        (f"s_weight is not null and not {is_weight}", _detail("bad_weight", "weight")),
+        ("item_id = other_item_id", quote("related_to_itself")),
+    ]
+
+
+def _are_vectors(text: str) -> str:
+    """Condition: a JSON object of at most MAX_VECTORS names, each with some finite numbers."""
+    vectors = f"try_cast(try_cast({text} as json) as map(varchar, double[]))"
+    shortest = f"list_min(list_transform(map_values({vectors}), lambda v: len(v)))"
+    numbers = f"list_transform(flatten(map_values({vectors})), lambda n: coalesce(isfinite(n), false))"
+    return (
+        f"coalesce(cardinality({vectors}) between 1 and {MAX_VECTORS} and {shortest} > 0"
+        f" and list_bool_and({numbers}), false)"
+    )
 
 
 def _detail(word: str, field: str) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime
 import duckdb
 
 from include.config.domain import FIELDS, Domain
-from include.contracts import EVENT_FIELDS, ITEM_FIELDS, USER_FIELDS
+from include.contracts import EVENT_FIELDS, ITEM_FIELDS, RELATION_FIELDS, USER_FIELDS
 from include.errors import DataError
 from include.landing.mapping import read_columns
 from include.landing.positions import drop_rejects, place_rows
@@ -35,7 +35,7 @@ EVENT_HASH = (
     "md5(concat_ws(chr(31), user_id, item_id, event_type, epoch_us(event_at),"
     " coalesce(value::varchar, chr(30)), coalesce(session_id, chr(30))))"
 )
-TYPES = {name: type_ for name, type_, _ in (*EVENT_FIELDS, *ITEM_FIELDS, *USER_FIELDS)}
+TYPES = {name: type_ for name, type_, _ in (*EVENT_FIELDS, *ITEM_FIELDS, *USER_FIELDS, *RELATION_FIELDS)}
 
 
 @dataclass(frozen=True)

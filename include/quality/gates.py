@@ -34,6 +34,7 @@ def run_input_gate(lake: Lake, context: GateContext, *, docs: Path | None = None
         "events": f"raw.events where (event_at <= {instant(context.as_of)}) is not false",
         "items": "raw.items",
         "users": "raw.users",
+        "relations": "raw.relations",
         "ingests": f"ops.ingests where run_id = {quote(context.run_id)}",
     }
     return _run_suite(lake, context, "input", input_checks(context), relations, INPUT_RELATIONS, docs)

@@ -15,7 +15,7 @@ from include.quality.check_kinds import FIGURES, Among, Check, Figure, NoRows, N
 from include.quality.gate_report import GateContext
 
 # Relations that an input gate looks at; the batch of a refresh may bring some of them.
-INPUT_RELATIONS = ("events", "items", "users", "ingests")
+INPUT_RELATIONS = ("events", "items", "users", "relations", "ingests")
 # Of a file that could not be read, where no file of the run could.
 BYTES_A_ROW = 100
 
@@ -38,6 +38,7 @@ def input_checks(context: GateContext, *, whole: bool = True) -> tuple[Check, ..
         *_event_checks(domain),
         *_item_checks(),
         *_user_checks(),
+        *_relation_checks(whole=whole),
         *_ledger_checks(domain, whole=whole),
     )
 
@@ -172,6 +173,19 @@ def _item_checks() -> tuple[Check, ...]:
             NoRows("select * from {batch} where available_from >= available_to"),
             "warning",
         ),
+        Check(
+            "items",
+            "vectors of one name have one length",
+            # What most items have holds; the others are left out.
+            NoRows(
+                "with entries as (select item_id,"
+                " unnest(map_entries(vectors::json::map(varchar, float[])), recursive := true) from {batch}"
+                " where vectors is not null), lengths as (select key,"
+                " mode(len(value) order by len(value)) as length from entries group by key)"
+                " select item_id from entries inner join lengths using (key) where len(value) <> length"
+            ),
+            "warning",
+        ),
     )
 
 
@@ -182,6 +196,32 @@ def _user_checks() -> tuple[Check, ...]:
         Check("users", "user_id is not blank", _not_blank("user_id")),
         Check("users", "user_id is there once", Unique(("user_id",))),
     )
+
+
+def _relation_checks(*, whole: bool) -> tuple[Check, ...]:
+    # No row count: relations are optional.
+    checks = (
+        Check("relations", "item_id is given", NotNull("item_id")),
+        Check("relations", "other_item_id is given", NotNull("other_item_id")),
+        Check(
+            "relations",
+            "no item is related to itself",
+            NoRows("select * from {batch} where item_id = other_item_id"),
+        ),
+        Check("relations", "a relation is there once", Unique(("item_id", "relation", "other_item_id"))),
+        Check(
+            "relations",
+            "weight is from 0",
+            NoRows("select * from {batch} where weight < 0 or not isfinite(weight)"),
+        ),
+    )
+    if not whole:  # a batch does not know what the lake holds
+        return checks
+    known = "(select item_id from gate_items union all select item_id from gate_events)"
+    stray = f"item_id not in {known} or other_item_id not in {known}"
+    are_known = NoRows(f"select * from {{batch}} where {stray}")
+    # Until they land, nothing comes of these rows.
+    return (*checks, Check("relations", "related items are known", are_known, "warning"))
 
 
 def _ledger_checks(domain: Domain, *, whole: bool) -> tuple[Check, ...]:
@@ -211,7 +251,7 @@ def _few_quarantined(domain: Domain) -> Check:
         Figure(
             "quarantined_share",
             # Of events alone: a file read as events, items and users counts a row thrice.
-            "with files as (select * from gate_ingests where source not in ('items', 'users')),"
+            "with files as (select * from gate_ingests where source not in ('items', 'users', 'relations')),"
             # The ledger counts a file that could not be read as one row: here it counts by its size.
             " read as (select coalesce(sum(bytes) / nullif(sum(rows_in), 0), 0) as bytes_a_row"
             " from files where status = 'ingested'),"

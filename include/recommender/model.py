@@ -14,8 +14,9 @@ from include.ranking.ranker import Ranker
 from include.ranking.ranking_features import ItemStatistics
 from include.recommender.cold_items import ColdItems, find_cold_items
 from include.recommender.model_config import ModelConfig
+from include.retrieval.item_vectors import ItemVectors
 from include.retrieval.source import Source
-from include.retrieval.text import Text
+from include.retrieval.text import Text, unit_rows
 from include.understanding.attribute_model import AttributeModel
 
 
@@ -82,25 +83,29 @@ class Recommender:
         Raises ModelError where no id matches, or the embeddings have another dimension.
         """
         aligned = align_catalogue(self.fitted_item_ids, catalogue)
-        sources = dict(self.sources)
         text = self.texts
-        if text is not None:
-            if aligned.embeddings is None:
-                aligned = replace(aligned, embeddings=_padded(text.embeddings, len(aligned)))
-            elif aligned.embeddings.shape[1] != text.embeddings.shape[1]:
+        if text is not None and aligned.embeddings is not None:
+            size = aligned.embeddings.shape[1]
+            if size != text.embeddings.shape[1]:
                 raise ModelError(
-                    f"model: item embeddings have {aligned.embeddings.shape[1]} dimensions; "
-                    f"it was fitted on {text.embeddings.shape[1]}; train again after changing the text model"
+                    f"model: item embeddings have {size} dimensions; it was fitted on "
+                    f"{text.embeddings.shape[1]}; train again after changing the text model"
                 )
-            else:
-                sources[Text.name] = text.with_embeddings(aligned.embeddings)
+        sources = {
+            name: source.over(aligned) if hasattr(source, "over") else source
+            for name, source in self.sources.items()
+        }
+        if text is not None and aligned.embeddings is None:
+            aligned = replace(aligned, embeddings=_padded(text.embeddings, len(aligned)))
         current = replace(self, catalogue=aligned, sources=sources)
         return replace(current.with_cold_items(), labels=current.find_labels())
 
     def with_cold_items(self) -> Recommender:
-        """The same model, which knows what its catalogue's items without events borrow."""
+        """The same model, which knows what items without events borrow, by their texts and landed vectors."""
         n_users = _padded(self.statistics.n_users, len(self.catalogue))
-        vectors = None if self.texts is None else _padded(self.texts.embeddings, len(self.catalogue))
+        contents = [self.sources[name] for name in (Text.name, ItemVectors.name) if name in self.sources]
+        rows = [_padded(part.embeddings, len(self.catalogue)) for part in contents if isinstance(part, Text)]
+        vectors = unit_rows(np.hstack(rows)) if rows else None
         return replace(self, cold=find_cold_items(vectors, n_users, self.config.cold_neighbours))
 
     def find_labels(self) -> Labels | None:

@@ -22,6 +22,7 @@ from include.config.section import (
     expects,
     read_section,
     section,
+    unlike,
     values,
 )
 from include.config.segment_words import DEFAULT_WORDS
@@ -35,6 +36,17 @@ def _is_on(value: object) -> object:
     return {"auto": True, "off": False}.get(value, value) if isinstance(value, str) else value
 
 
+def _relation_words(value: object) -> object:
+    if not isinstance(value, dict) or not all("{title}" in str(words) for words in value.values()):
+        raise unlike("a mapping of relations to texts with {title} in them")
+    return {str(name): str(words) for name, words in value.items()}
+
+
+RelationWords = Annotated[
+    dict[str, str],
+    BeforeValidator(_relation_words),
+    expects("a mapping of relations to texts with {title} in them"),
+]
 _SEARCH = expects("one of auto, off", type="string", enum=["auto", "off"])
 
 
@@ -66,6 +78,10 @@ class Ranking:
 
     reason_verb: Text = "liked"
     """What a person did to an item, as reasons say it: because you liked Alien."""
+
+    relation_words: RelationWords = Field(default_factory=dict)
+    """Relation that lands -> how reasons say it of {title}, as `series: another part of {title}`; same
+    series as {title} where nothing is given."""
 
 
 @section
@@ -116,6 +132,7 @@ class ModelConfig:
     candidates: int = Ranking().candidates
     ranking: str = Ranking().method
     reason_verb: str = Ranking().reason_verb
+    relation_words: dict[str, str] = field(default_factory=dict)
     consumed: Consumed = Consumed()
     list_size: int = 50
     diversity: Diversity = Diversity()
@@ -158,6 +175,7 @@ def model_config_from_mapping(mapping: Mapping[str, Any], where: str = "") -> Mo
         candidates=read.ranking.candidates,
         ranking=read.ranking.method,
         reason_verb=read.ranking.reason_verb,
+        relation_words=read.ranking.relation_words,
         diversity=read.diversity,
         rules=read.rules,
         tuning=read.tuning,

@@ -12,6 +12,7 @@ from include.interactions.catalogue import NO_ITEM
 from include.interactions.histories import NO_SEGMENT, Histories
 from include.recommender.model import Recommender
 from include.retrieval.registry import FALLBACK
+from include.retrieval.related import Related
 
 # 20 bytes each: what explains a block of long histories stays below 100 MB.
 CONTRIBUTIONS_AT_ONCE = 2_000_000
@@ -108,4 +109,12 @@ def _words(
             reasons.append(plain[position])
     told_words = np.full(items.shape, "", dtype=object)
     told_words[rows, places] = reasons
+    related = recommender.sources.get(Related.name)
+    if isinstance(related, Related):
+        is_related = (source == names.index(Related.name)) & (evidence != NO_ITEM) & (items != NO_ITEM)
+        for row, place in np.argwhere(is_related):
+            taken = evidence[row, place]
+            if name := related.name_of(items[row, place], taken):
+                words = recommender.config.relation_words.get(name, f"same {name} as {{title}}")
+                told_words[row, place] = words.replace("{title}", titles[taken])
     return told_words

@@ -14,7 +14,7 @@ from include.lake.lake import Lake
 from include.recommender.model import Recommender
 
 # What a catalogue is made of: while their files are the same, only what the clock opens and ends changes.
-TABLES = ("raw.items", "features.item_stats", "features.item_embeddings")
+TABLES = ("raw.items", "raw.relations", "features.item_stats", "features.item_embeddings")
 
 
 @dataclass(frozen=True)

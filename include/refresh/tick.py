@@ -10,7 +10,7 @@ from datetime import datetime
 
 import duckdb
 
-from include.config.domain import Domain
+from include.config.domain import FIELDS, Domain
 from include.contracts import EVENT_FIELDS, ITEM_FIELDS, TABLES
 from include.errors import GateError, OvertakenError
 from include.ingest.batch import commit_batch
@@ -35,7 +35,7 @@ EVENTS = "refreshed_events"
 CHANGED = "refreshed_items"
 USERS = "refreshed_users"
 # Temporary tables without rows, for batches of a kind that did not come: the lake's own would be looked up.
-_NOTHING = {kind: f"no_{kind}" for kind in ("events", "items", "users")}
+_NOTHING = {kind: f"no_{kind}" for kind in ("events", "items", "users", "relations")}
 _EVENT_FIELDS = ", ".join(name for name, _, _ in EVENT_FIELDS)
 
 
@@ -109,7 +109,7 @@ def run_tick(lake: Lake, domain: Domain, source: BatchSource, *, run_id: str, no
                 return counts, Relisted(0, 0, 0), None
             _collect_waiting(con, waiting)
             forget_unlisted(con, waiting)
-            has_items = any(batch.kind == "items" for batch in staged)
+            has_items = any(batch.kind in ("items", "relations") for batch in staged)
             relisted, publication = _publish(lake, domain, champion, pairs, run_id, now, has_items)
         return counts, relisted, publication
 
@@ -184,6 +184,9 @@ def _collect(con: duckdb.DuckDBPyConnection, staged: list[StagedBatch], run_id: 
         )
     else:
         con.execute(f"create or replace temp table {CHANGED} (item_id varchar)")
+    if tables["relations"] != _NOTHING["relations"]:
+        for end in ("item_id", "other_item_id"):
+            con.execute(f"insert into {CHANGED} select {end} from {tables['relations']}")
 
 
 def _is_anything_unlisted(lake: Lake) -> bool:
@@ -201,6 +204,12 @@ def _collect_waiting(con: duckdb.DuckDBPyConnection, waiting: Sequence[Unlisted]
                 " where batch_id in (select unnest(?))",
                 [batches],
             )
+    related = [batch.batch_id for batch in waiting if batch.kind == "relations"]
+    for end in ("item_id", "other_item_id") if related else ():
+        con.execute(
+            f"insert into {CHANGED} select {end} from raw.relations where batch_id in (select unnest(?))",
+            [related],
+        )
     for batch in waiting:
         if batch.kind == "events" and batch.first_event_at is not None:
             # The literal bound lets the lake skip the files before it.
@@ -241,7 +250,7 @@ def _has_flipped_items(lake: Lake, domain: Domain, now: datetime) -> bool:
 
 def _staged_users(staged: list[StagedBatch]) -> str:
     """Relation with the user_id of everyone whom the rows name, but for those refused."""
-    tables = [batch.table for batch in staged if batch.kind != "items"]
+    tables = [batch.table for batch in staged if "user_id" in FIELDS[batch.kind]]
     named = [f"select user_id from {table} where reason is null" for table in tables]
     return f"({' union all '.join(named) or 'select null::varchar as user_id limit 0'})"
 

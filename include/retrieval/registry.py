@@ -6,7 +6,9 @@ from include.retrieval.als import Als, CoarseAls
 from include.retrieval.covisitation import Covisitation
 from include.retrieval.ease import Ease, WeightedEase
 from include.retrieval.item_to_item import ItemToItem
+from include.retrieval.item_vectors import ItemVectors
 from include.retrieval.popular import Popular
+from include.retrieval.related import Related
 from include.retrieval.repeat import Repeat
 from include.retrieval.source import Source
 from include.retrieval.text import Text
@@ -22,6 +24,8 @@ _ALL: tuple[type[Source], ...] = (
     UserToUser,
     Covisitation,
     Text,
+    ItemVectors,
+    Related,
     Repeat,
     Popular,
     Trending,

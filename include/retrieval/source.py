@@ -41,7 +41,8 @@ class Source(Protocol):
     untuned_weight: in the blend, >= 0, where nobody can be judged by.
     relation: what its neighbours of a single item are to that item; None: it has none to tell.
     speaks_of_sessions: whether it says what goes with the items of a session.
-    knows_new_items: whether it scores items of the catalogue that were not there when it was fitted.
+    knows_new_items: whether it scores items of the catalogue that were not there when it was fitted; it then
+        has `over(catalogue) -> Self`, itself over a catalogue that begins with the items of the fit.
     is_cubic: whether a fit takes O(items^3), so that large catalogues try less.
     is_personal: whether it tells people apart by their histories; a domain may have no such source.
     grid: settings that a first nightly tries.  wide_grid: what tune_models tries besides, far apart.

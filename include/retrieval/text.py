@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from include.config.section import HalfLife, NotNegative, values
+from include.interactions.catalogue import Catalogue
 from include.interactions.histories import Histories
 from include.interactions.training_data import TrainingData
 from include.retrieval.contributions import DenseContributions, UserParts, pairs_of_users
@@ -55,9 +56,14 @@ class Text:
         mean = embeddings[has_text].mean(axis=0)
         return cls(centred_unit_rows(embeddings, mean), mean, params)
 
-    def with_embeddings(self, embeddings: np.ndarray) -> Self:
+    def over(self, catalogue: Catalogue) -> Self:
         """The same source over a grown catalogue: new items count by their text at once."""
-        return type(self)(centred_unit_rows(embeddings, self.mean), self.mean, self.params)
+        if catalogue.embeddings is None:
+            spare = np.zeros((len(catalogue) - len(self.embeddings), self.embeddings.shape[1]), np.float32)
+            rows = np.concatenate((self.embeddings, spare))
+        else:
+            rows = centred_unit_rows(catalogue.embeddings, self.mean)
+        return type(self)(rows, self.mean, self.params)
 
     def score(self, histories: Histories) -> np.ndarray:
         """Cosine between each item and the weighted mean of the user's items."""
@@ -94,6 +100,10 @@ def centred_unit_rows(embeddings: np.ndarray, mean: np.ndarray) -> np.ndarray:
     Without centring all texts of one shop look alike: the shared direction drowns the rest.
     """
     has_text = np.abs(embeddings).sum(axis=1, keepdims=True) > 0
-    centred = np.where(has_text, embeddings - mean, 0).astype(np.float32)
-    norms = np.linalg.norm(centred, axis=1, keepdims=True)
-    return centred / np.where(norms > 1e-6, norms, 1)
+    return unit_rows(np.where(has_text, embeddings - mean, 0).astype(np.float32))
+
+
+def unit_rows(rows: np.ndarray) -> np.ndarray:
+    """Rows at length 1; one of zeros stays."""
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(norms > 1e-6, norms, 1)

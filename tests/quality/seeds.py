@@ -32,6 +32,7 @@ INPUT = {
     "events": "raw.events",
     "items": "raw.items",
     "users": "raw.users",
+    "relations": "raw.relations",
     "ingests": "ops.ingests",
 }
 OUTPUT = {
@@ -58,6 +59,9 @@ insert into raw.items by name select 'i' || n as item_id, 'Title ' || n as title
     case n when 7 then timestamp '2026-04-01' when 6 then timestamp '2026-03-01' end as available_from,
     case n when 8 then timestamp '2026-03-01' end as available_to from range(1, 9) r (n);
 insert into raw.users by name select unnest(['u1', 'u2']) as user_id;
+insert into raw.relations by name select 'i1' as item_id, unnest(['series', 'author']) as relation,
+    'i2' as other_item_id, 1.0 as weight;
+update raw.items set vectors = '{"image": [1, 2]}' where item_id in ('i1', 'i2', 'i3');
 insert into ops.ingests by name select 'b1' as batch_id, 'events' as source, 'ingested' as status,
     100 as rows_in, 40 as accepted, 50 as quarantined, 10 as deduplicated,
     timestamp '2026-03-01' as ingested_at;
@@ -102,6 +106,7 @@ OPTIONAL = {
     "events": {"value": "4.0", **dict.fromkeys(("session_id", "variant", "context", "text"), "'{}'")},
     "items": {
         **dict.fromkeys(("description", "category", "tags", "attributes"), "'{}'"),
+        "vectors": """'{"image": [1, 2]}'""",
         "updated_at": "timestamp '2026-02-01'",
     },
     "users": {"attributes": "'{}'"},
@@ -150,6 +155,17 @@ INPUT_FAULTS = {
     "items: available_from is before available_to": (
         "update raw.items set available_to = '2026-04-01' where item_id = 'i7'"
     ),
+    "items: vectors of one name have one length": (
+        """update raw.items set vectors = '{"image": [1, 2, 3]}' where item_id = 'i3'"""
+    ),
+    "relations: item_id is given": "update raw.relations set item_id = null where relation = 'author'",
+    "relations: other_item_id is given": (
+        "update raw.relations set other_item_id = null where relation = 'author'"
+    ),
+    "relations: no item is related to itself": "update raw.relations set other_item_id = 'i1'",
+    "relations: a relation is there once": "update raw.relations set relation = 'author'",
+    "relations: weight is from 0": "update raw.relations set weight = -1 where relation = 'author'",
+    "relations: related items are known": "update raw.relations set other_item_id = 'x'",
     "users: user_id is given": "update raw.users set user_id = null where user_id = 'u1'",
     "users: user_id is not blank": "update raw.users set user_id = '' where user_id = 'u1'",
     "users: user_id is there once": "insert into raw.users select * from raw.users",

@@ -71,7 +71,7 @@ def test_the_input_gate_counts_only_what_as_of_may_see(lake: Lake, books: Domain
     with pytest.raises(GateError) as refusal:
         report.raise_for_failures()
     assert str(refusal.value).splitlines()[:3] == [
-        "the input gate refused run r1: 3 of 42 checks failed",
+        "the input gate refused run r1: 3 of 50 checks failed",
         "  events: there are enough events: found 0 rows, allowed: at least 3 rows",
         "  there are enough users with events: found 0, allowed: at least 2",
     ]

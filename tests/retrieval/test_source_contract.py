@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from include.interactions.catalogue import NO_ITEM, make_catalogue
+from include.interactions.catalogue import NO_ITEM, Catalogue, make_catalogue
 from include.interactions.interactions import SECONDS_PER_DAY, make_interactions
+from include.interactions.item_relations import ItemRelations
 from include.interactions.training_data import TrainingData, make_training_data
 from include.retrieval.registry import SOURCES
 from include.retrieval.source import Relation, SourceUnavailable
@@ -28,12 +29,38 @@ def small_world() -> TrainingData:
     times = np.append(times, times + 60)
     angles = np.arange(N_ITEMS) % 2 * 2.0 + np.arange(N_ITEMS) * 0.05
     embeddings = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    catalogue = make_catalogue(np.array([f"i{n}" for n in range(N_ITEMS)]), embeddings=embeddings)
+    catalogue = make_catalogue(
+        np.array([f"i{n}" for n in range(N_ITEMS)]),
+        embeddings=embeddings,
+        vectors={"image": embeddings[:, ::-1] + 0.1, "sound": embeddings * [[1, 2]]},
+        relations=ItemRelations(
+            np.array(["series"]),
+            *(np.array(column, np.int32) for column in ([0, 2, 1, 3], [4, 8, 5, 9], [0, 0, 0, 0])),
+            np.ones(4, np.float32),
+        ),
+    )
     events = make_interactions(users, items, times, 1 + items % 3)
     user_ids = np.array([f"u{n}" for n in range(N_USERS)])
     segments = (np.arange(N_USERS) % 2).astype(np.int32)
     return make_training_data(
         user_ids, catalogue, events, as_of=times.max(), segments=segments, segment_names=("even", "odd")
+    )
+
+
+def grown(catalogue: Catalogue) -> Catalogue:
+    """One item more, which reads, looks and belongs to item 4 as the first one does."""
+    relations = catalogue.relations
+    return make_catalogue(
+        np.append(catalogue.item_ids, "new"),
+        embeddings=np.concatenate([catalogue.embeddings, catalogue.embeddings[:1]]),
+        vectors={name: np.concatenate([rows, rows[:1]]) for name, rows in catalogue.vectors.items()},
+        relations=replace(
+            relations,
+            item=np.append(relations.item, np.int32(N_ITEMS)),
+            other=np.append(relations.other, np.int32(4)),
+            name=np.append(relations.name, np.int32(0)),
+            weight=np.append(relations.weight, np.float32(1)),
+        ),
     )
 
 
@@ -99,7 +126,8 @@ def test_contributions_add_up_to_the_score(fitted, world):
 def test_no_interactions_is_said_not_crashed(name, world):
     source_type = SOURCES[name]
     nothing = world.with_events(world.events.where(np.zeros(len(world.events), bool)), world.as_of)
-    nothing = replace(nothing, catalogue=replace(nothing.catalogue, embeddings=None))
+    bare = replace(nothing.catalogue, embeddings=None, vectors={})
+    nothing = replace(nothing, catalogue=bare)
     with pytest.raises(SourceUnavailable, match=name):
         source_type.fit(nothing, source_type.params_type(), 7)
 
@@ -136,11 +164,10 @@ def test_evidence_has_words_where_scores_have_parts(fitted, world):
 
 def test_only_who_says_so_scores_items_that_were_not_there(fitted, world):
     assert fitted.score(world.histories).shape[1] == N_ITEMS
-    assert hasattr(fitted, "with_embeddings") == fitted.knows_new_items
+    assert hasattr(fitted, "over") == fitted.knows_new_items
     if fitted.knows_new_items:
-        embeddings = np.concatenate([world.catalogue.embeddings, world.catalogue.embeddings[:1]])
-        scores = fitted.with_embeddings(embeddings).score(world.histories.with_items(N_ITEMS + 1))
-        # The new item reads as the first one does.
+        scores = fitted.over(grown(world.catalogue)).score(world.histories.with_items(N_ITEMS + 1))
+        # The new item is what the first one is.
         np.testing.assert_allclose(scores[:, N_ITEMS], scores[:, 0], atol=1e-6)
 
 
