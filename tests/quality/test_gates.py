@@ -153,7 +153,7 @@ def test_data_docs_are_read_offline(lake: Lake, books: Domain, tmp_path: Path) -
     folder = tmp_path / "docs"
     run_input_gate(lake, context(books), docs=folder)
     index = (folder / "index.html").read_text()
-    assert index.count("<tr>") == 1 + 42  # a row a check
+    assert index.count("<tr>") == 1 + 50  # a row a check
     assert [link for link in re.findall(r'href="([^"]*)"', index) if not (folder / link).is_file()] == []
     pages = list(folder.rglob("*.html"))
     assert len(pages) == 1 + 2 * 5  # an index; a suite and a validation for each relation and the figures
