@@ -25,7 +25,7 @@ from benchmarks.refresh import land_views
 from benchmarks.synthetic import SyntheticLake, make_synthetic
 from include.features.class_archive import _sample
 from include.features.java import java_options
-from include.features.job import run_job
+from include.features.job import run_feature_job
 from include.lake import lake as lake_module
 from include.lake.lake import open_lake
 from include.refresh.pending_rows import LandingSource
@@ -126,7 +126,9 @@ def time_spark() -> None:
         with tempfile.TemporaryDirectory() as scratch:
             manifest = _sample(Path(scratch))
             began = time.perf_counter()
-            run_job(manifest, Path(scratch), master="local[*]", environ=os.environ, java_options=options)
+            run_feature_job(
+                manifest, Path(scratch), master="local[*]", environ=os.environ, java_options=options
+            )
             return time.perf_counter() - began
 
     ours = java_options(os.environ)

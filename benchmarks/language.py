@@ -9,13 +9,15 @@ Then a fifth of the items is hidden from training, and lists are judged by what 
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
 
-from include.config.domain import load_domain
+from include.config.domain import Domain, load_domain
 from include.evaluation.bootstrap import bootstrap_interval
 from include.evaluation.evaluate import hits_of
 from include.evaluation.metrics.ndcg import ndcg
@@ -23,7 +25,7 @@ from include.evaluation.split import Split, judged_split, time_split
 from include.features.training_matrices import load_training
 from include.interactions.histories import Histories
 from include.interactions.training_data import TrainingData
-from include.lake.lake import open_lake
+from include.lake.lake import Lake, open_lake
 from include.ranking.blend import top_k
 from include.ranking.rules import allowed_items
 from include.recommender.build_lists import recommend
@@ -31,6 +33,8 @@ from include.recommender.cold_items import ColdItems
 from include.recommender.model import Recommender
 from include.recommender.model_config import ModelConfig, model_config
 from include.settings import SEED, load_settings
+from include.texts.template import item_texts
+from include.texts.text_model import encode_texts, load_text_model
 from include.tuning.fit import fit_recommender
 
 HOLDOUT = 0.2
@@ -41,9 +45,11 @@ AGES = (("no event before", 0, 0), ("1 to 9", 1, 9), ("10 and more", 10, 10**9))
 
 
 def main() -> None:
-    argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    ).parse_args()
+    )
+    parser.add_argument("--text-model", help="read the items' texts by this model instead of the domain's")
+    text_model = parser.parse_args().text_model
     settings = load_settings()
     domain = load_domain(settings.config)
     config = model_config(domain)
@@ -57,9 +63,30 @@ def main() -> None:
             item_stats="features.item_stats",
             snapshot=lake.snapshot(),
         )
+        if text_model:
+            training = read_anew(training, item_texts_of(lake, domain, training), text_model)
     print(f"{domain.name}: {training.n_users:,} people, {training.n_items:,} items", flush=True)
     show_texts(training, config)
     show_cold_items(training, config)
+
+
+def item_texts_of(lake: Lake, domain: Domain, training: TrainingData) -> list[str]:
+    """As the domain's template has them, in the catalogue's order."""
+    fields = domain.text_fields
+    rows = {row[0]: row[1:] for row in lake.rows(f"select item_id, {', '.join(fields)} from raw.items")}
+    found = [rows.get(item, (None,) * len(fields)) for item in training.catalogue.item_ids.tolist()]
+    return item_texts(domain.text, dict(zip(fields, zip(*found, strict=True), strict=True)))
+
+
+def read_anew(training: TrainingData, texts: list[str], text_model: str) -> TrainingData:
+    """The same items, their texts read by another model; an item without a text keeps a row of zeros."""
+    model = load_text_model(text_model)
+    has_text = np.array([bool(text) for text in texts])
+    began = time.perf_counter()
+    vectors = encode_texts(model, text_model, texts)
+    print(f"{len(texts) / (time.perf_counter() - began):,.0f} texts a second by {Path(text_model).name}")
+    vectors[~has_text] = 0
+    return replace(training, catalogue=replace(training.catalogue, embeddings=vectors))
 
 
 def show_texts(training: TrainingData, config: ModelConfig) -> None:

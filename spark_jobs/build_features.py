@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import sys
-import threading
 import traceback
 from collections.abc import Sequence
 from datetime import datetime
@@ -26,6 +24,7 @@ from pyspark.sql import functions as F
 from include.contracts import TABLES
 from include.features.confidence import Confidence, decayed_events_sql, pairs_sql, recent_events_sql
 from include.features.manifest import EventFile, Manifest, read_manifest
+from spark_jobs.session import add_session_options, end_with_parent, start_session, stop_session
 
 # TIMESTAMP_NTZ is the lake's TIMESTAMP: UTC without a zone, no conversion on the way in or out.
 EVENT_SCHEMA = (
@@ -167,62 +166,14 @@ def build_table(name: str, pairs: DataFrame, partitions: int) -> DataFrame:
     raise ValueError(f"table {name!r}; expected user_items, user_stats or item_stats")
 
 
-def start_session(master: str, driver_memory: str, java_options: str = "") -> SparkSession:
-    """A session set for what this job does."""
-    options = {
-        "spark.driver.extraJavaOptions": java_options,
-        "spark.driver.memory": driver_memory,
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-        # Every shuffle here names its keys and its number of partitions; replanning between stages costs a
-        # small job as much as its work.
-        "spark.sql.adaptive.enabled": "false",
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.timestampType": "TIMESTAMP_NTZ",
-        # Hundreds of files are listed faster by the driver than by a job.
-        "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
-        "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
-        "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
-        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-    }
-    builder = SparkSession.builder.master(master).appName("nightjar build_features")
-    for key, value in options.items():
-        builder = builder.config(key, value)
-    return builder.getOrCreate()
-
-
-def stop_session(spark: SparkSession) -> None:
-    """Stop Spark and wait for the end of its JVM, so that a job that has ended has left no process behind."""
-    gateway = spark.sparkContext._gateway
-    spark.stop()
-    jvm = getattr(gateway, "proc", None)  # None under spark-submit, which is the JVM's parent then
-    if gateway is not None and jvm is not None:
-        gateway.shutdown()  # closes the connections; the JVM ends when its standard input does
-        jvm.stdin.close()
-        jvm.wait()
-
-
-def end_with_parent() -> None:
-    """End this process, and its JVM with it, once standard input closes: its parent was killed."""
-
-    def wait_for_the_end() -> None:
-        os.read(0, 1)
-        os._exit(1)
-
-    threading.Thread(target=wait_for_the_end, daemon=True).start()
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--master", default="local[*]")
-    parser.add_argument("--driver-memory", default="1g")
-    parser.add_argument("--java-options", default="", help="of the driver's JVM: --java-options=-Xss4m")
-    parser.add_argument("--end-with-parent", action="store_true", help="end when standard input closes")
+    add_session_options(parser)
     options = parser.parse_args(arguments)
     if options.end_with_parent:
         end_with_parent()
-    spark = start_session(options.master, options.driver_memory, options.java_options)
+    spark = start_session("build_features", options.master, options.driver_memory, options.java_options)
     try:
         build(spark, read_manifest(options.manifest))
     except Exception:

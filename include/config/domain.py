@@ -17,6 +17,7 @@ from include.config.consumed import Consumed
 from include.config.domain_file import (
     ApiConfig,
     DomainFile,
+    EmbedConfig,
     EvaluationConfig,
     EventsConfig,
     Landing,
@@ -70,6 +71,7 @@ class Domain:
     events: EventsConfig
     text: str
     text_model: str
+    embed: EmbedConfig
     consumed: Consumed
     list_size: int
     segment_by: str | None
@@ -136,6 +138,7 @@ def load_domain(path: Path) -> Domain:
         events=file.events,
         text=file.text,
         text_model=file.text_model,
+        embed=file.embed,
         consumed=file.consumed,
         list_size=file.list_size,
         segment_by=file.segment_by,

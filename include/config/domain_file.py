@@ -160,6 +160,15 @@ class Landing:
 
 
 @section
+class EmbedConfig:
+    """Where item texts are embedded."""
+
+    spark_from: AtLeastOne = 100_000
+    """New texts from which a nightly has Spark's executors embed them, each with the model loaded: it pays on
+    a cluster, on one machine the cores are the same. A killed run embeds these anew."""
+
+
+@section
 class EventType:
     """What one kind of event says."""
 
@@ -377,6 +386,9 @@ class DomainFile:
     text_model: Text = "sentence-transformers/all-MiniLM-L6-v2"
     """A sentence-transformers model or its folder. The default gives 384 numbers a text from 22 M parameters
     and runs on two cores at hundreds of texts a second."""
+
+    embed: EmbedConfig = Field(default_factory=EmbedConfig)
+    """Where item texts are embedded."""
 
     consumed: ConsumedRule = Consumed()
     """What a person has had already: `exclude`, never again; `allow`; `after: 30d`, again after so many

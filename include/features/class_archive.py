@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from include.errors import NightjarError
 from include.features.confidence import Confidence
 from include.features.java import ClassArchive, class_archive, find_java
-from include.features.job import run_job
+from include.features.job import run_feature_job
 from include.features.manifest import FEATURE_TABLES, EventFile, Manifest
 from include.whole_files import whole_file
 
@@ -45,7 +45,7 @@ def make_class_archive(environ: Mapping[str, str]) -> Path:
     with whole_file(archive.top) as partial, tempfile.TemporaryDirectory() as scratch:
         options.append(f"-XX:ArchiveClassesAtExit={partial}")
         manifest = _sample(Path(scratch))
-        run_job(manifest, Path(scratch), master="local[*]", environ=environ, java_options=options)
+        run_feature_job(manifest, Path(scratch), master="local[*]", environ=environ, java_options=options)
         if not partial.is_file():
             raise NightjarError(
                 f"{java_home}/bin/java left no archive at {partial}; the job runs without one"

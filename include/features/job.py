@@ -1,4 +1,4 @@
-"""Run spark_jobs/build_features.py in a process of its own."""
+"""Run a job of spark_jobs/ in a process of its own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from include.features.java import find_java
 from include.features.manifest import Manifest
 from include.installation import REPO
 
-JOB = REPO / "spark_jobs" / "build_features.py"
+JOBS = REPO / "spark_jobs"
 # Spark's storage spills: a million events and their pairs fit, and the rest of the machine is left to the
 # tasks beside it.
 DRIVER_MEMORY = "1g"
@@ -23,17 +23,35 @@ LOG_LINES = 20
 _ERROR = re.compile(r"(Caused by: )?[\w.$]+(Error|Exception)\b")
 
 
-def run_job(
+def run_feature_job(
     manifest: Manifest, work: Path, *, master: str, environ: Mapping[str, str], java_options: Sequence[str]
 ) -> Path:
-    """Run the job and wait for it; returns its log.
+    """build_features.py on a manifest, which is written below ``work``; see `run_job`."""
+    path = work / "manifest.json"
+    manifest.write(path)
+    arguments = ["--manifest", str(path)]
+    return run_job(
+        "build_features", arguments, work, master=master, environ=environ, java_options=java_options
+    )
 
-    work: folder for manifest.json and spark.log, made if need be.
+
+def run_job(
+    job: str,
+    arguments: Sequence[str],
+    work: Path,
+    *,
+    master: str,
+    environ: Mapping[str, str],
+    java_options: Sequence[str],
+) -> Path:
+    """Run spark_jobs/<job>.py and wait for it; returns its log.
+
+    work: folder for spark.log, made if need be.
     Raises NightjarError with the log's last lines when the job fails.
     """
-    manifest.write(work / "manifest.json")
+    work.mkdir(parents=True, exist_ok=True)
     log = work / "spark.log"
-    command = [sys.executable, str(JOB), "--manifest", str(work / "manifest.json"), "--master", master]
+    command = [sys.executable, str(JOBS / f"{job}.py"), *arguments, "--master", master]
     command += [
         "--driver-memory",
         DRIVER_MEMORY,
@@ -42,7 +60,7 @@ def run_job(
     ]
     with log.open("wb") as output:
         # A group of its own: when this process is told to stop, the job and its JVM go with it.
-        job = subprocess.Popen(
+        process = subprocess.Popen(
             command,
             env=job_environment(environ),
             cwd=work,
@@ -52,15 +70,15 @@ def run_job(
             process_group=0,
         )
         try:
-            status = job.wait()
+            status = process.wait()
         finally:
-            if job.poll() is None:
-                os.killpg(job.pid, signal.SIGKILL)
-                job.wait()
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
     if status:
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         raise NightjarError(
-            f"Spark job {JOB.name} ended with status {status} on master {master}; its log, {log}, says:\n"
+            f"Spark job {job}.py ended with status {status} on master {master}; its log, {log}, says:\n"
             + "\n".join(_reasons(lines))
         )
     return log

@@ -15,7 +15,7 @@ from include.config.domain import Domain
 from include.errors import DataError
 from include.features.confidence import confidence_of
 from include.features.java import java_options
-from include.features.job import run_job
+from include.features.job import run_feature_job
 from include.features.manifest import FEATURE_TABLES, EventFile, Manifest
 from include.lake.lake import Lake
 from include.settings import Settings
@@ -86,7 +86,7 @@ def build_features(
         output=_address(folder),
     )
     environ = os.environ if environ is None else environ
-    logfile = run_job(
+    logfile = run_feature_job(
         manifest, work, master=settings.spark_master, environ=environ, java_options=java_options(environ)
     )
     written = {

@@ -25,8 +25,8 @@ REASONS = {
     "id_too_long": "more than 512 characters in an id, type, session or variant",
     "field_too_long": "more than 1,000,000 characters in another field",
     "unknown_event_type": "a type that the domain file does not list: add it there, and replay",
-    "bad_<field>": "a time that is none, a number that is none, infinite, NaN or beyond ±10⁹, a weight below 0,"
-    " JSON that is none, `vectors` that are no object of one to eight names with finite numbers each",
+    "bad_<field>": "a time that is none, a number that is none, infinite, NaN or beyond ±10⁹, a weight"
+    " below 0, JSON that is none, `vectors` that are no object of one to eight names with numbers",
     "related_to_itself": "a relation between an item and itself",
     "before_earliest": "an event before `events.earliest` (1990): epoch 0, or seconds divided by 1000",
     "future": "an event, or an item's `updated_at`, more than `events.max_future_minutes` (5) after its"

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from include.config.domain import Domain, load_domain
 from include.errors import DataError, GateError
 from include.features.spark import build_features as run_spark
+from include.features.spark_texts import spark_encoder
 from include.features.training_matrices import load_training
 from include.ingest.erased_people import count_erasures
 from include.ingest.ingest import ingest_pending
@@ -197,7 +198,14 @@ def embed_texts(run: Run) -> None:
         log.info("%d of %d new texts embedded", done, total)
 
     with metered(run, EMBED_TEXTS) as meter, open_lake(run.settings) as lake:
-        report = embed_items(lake, run.domain, run_id=run.run_id, embedded_at=utc_now(), progress=told)
+        report = embed_items(
+            lake,
+            run.domain,
+            run_id=run.run_id,
+            embedded_at=utc_now(),
+            progress=told,
+            elsewhere=spark_encoder(run.settings, run.domain, run.folder.name),
+        )
         meter.rows_in, meter.rows_out = report.texts, report.embedded
         meter.record = Embedded(report.embedded, report.cached)
 

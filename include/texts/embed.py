@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,15 +17,15 @@ from include.config.domain import Domain
 from include.errors import ModelError
 from include.lake.lake import Lake
 from include.texts.template import item_texts, text_hash
-from include.texts.text_model import TextModel, find_text_model, load_text_model
+from include.texts.text_model import TextModel, encode_texts, find_text_model, load_text_model
 
 log = logging.getLogger(__name__)
 # Items whose texts are held at a time while looking for what is new.
 READ_ROWS = 20_000
 # Texts a commit: 5 s of work on two cores is what a killed run loses.
 CHUNK_TEXTS = 2048
-# Texts a forward pass; on two cores 32 to 128 are equally fast, 64 holds 256 tokens in 200 MB.
-BATCH_TEXTS = 64
+# Hash -> text in; (hashes, vectors float32 (n, d)) out, a chunk at a time.
+EncodeElsewhere = Callable[[Mapping[str, str]], Iterable[tuple[list[str], np.ndarray]]]
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,13 @@ def embed_items(
     embedded_at: datetime,
     progress: Callable[[int, int], None] | None = None,
     items: str = "raw.items",
+    elsewhere: EncodeElsewhere | None = None,
 ) -> EmbedReport:
     """Embed the texts of ``items`` that have no embedding by the domain's text model yet.
 
     items: relation with the columns of raw.items; the refresh passes the ones it has just taken in.
     progress: called with (texts embedded, texts to embed) after each commit.
+    elsewhere: what embeds `embed.spark_from` new texts and more, in the place of this process.
     The model is loaded only when a text is new. What is committed stays when the run is killed.
     """
     started = time.monotonic()
@@ -65,7 +67,14 @@ def embed_items(
         unseen = [key for key in named if key not in seen]
         seen.update(unseen)
         new |= {key: named[key] for key in _missing(lake.con, model, unseen)}
-    embedded = _embed_new(lake, domain, model, new, run_id, embedded_at, progress) if new else 0
+    is_here = elsewhere is None or len(new) < domain.embed.spark_from
+    chunks = _encoded_here(domain, model, new) if elsewhere is None or is_here else elsewhere(new)
+    embedded = done = 0
+    for keys, vectors in chunks if new else ():
+        embedded += _append(lake, model, keys, vectors, run_id, embedded_at)
+        done += len(keys)
+        if progress:
+            progress(done, len(new))
     seconds = time.monotonic() - started
     log.info("embeddings: %d texts in, %d embedded, %.1f s", len(seen), embedded, seconds)
     return EmbedReport(n_items, len(seen), embedded, len(seen) - embedded, seconds)
@@ -136,36 +145,26 @@ def _missing(con: duckdb.DuckDBPyConnection, model: TextModel, hashes: Sequence[
     return [row[0] for row in rows]
 
 
-def _embed_new(
-    lake: Lake,
-    domain: Domain,
-    model: TextModel,
-    new: dict[str, str],
-    run_id: str,
-    embedded_at: datetime,
-    progress: Callable[[int, int], None] | None,
-) -> int:
+def _encoded_here(
+    domain: Domain, model: TextModel, new: Mapping[str, str]
+) -> Iterator[tuple[list[str], np.ndarray]]:
+    """(hashes, vectors) of CHUNK_TEXTS texts at a time."""
+    if not new:
+        return
     encoder = load_text_model(domain.text_model)
-    # Texts of a length together: a batch is padded to its longest. The hash breaks ties, so that the same
-    # texts fall into the same batches whatever order the lake returns them in.
-    keys = sorted(new, key=lambda key: (-len(new[key]), key))
-    embedded = 0
+    keys = longest_first(new)
     for start in range(0, len(keys), CHUNK_TEXTS):
         chunk = keys[start : start + CHUNK_TEXTS]
-        vectors = encoder.encode(
-            [new[key] for key in chunk],
-            batch_size=BATCH_TEXTS,
-            normalize_embeddings=True,
-            convert_to_numpy=True,
-            show_progress_bar=False,
-        )
-        vectors = np.asarray(vectors, dtype=np.float32)
-        if not np.isfinite(vectors).all():
-            raise ModelError(f"text model {model.key} returned NaN or infinity; expected finite vectors")
-        embedded += _append(lake, model, chunk, vectors, run_id, embedded_at)
-        if progress:
-            progress(start + len(chunk), len(keys))
-    return embedded
+        yield chunk, encode_texts(encoder, model.key, [new[key] for key in chunk])
+
+
+def longest_first(texts: Mapping[str, str]) -> list[str]:
+    """Hashes of texts of a length together: a batch is padded to its longest.
+
+    The hash breaks ties, so that the same texts fall into the same batches whatever order the lake returns
+    them in.
+    """
+    return sorted(texts, key=lambda key: (-len(texts[key]), key))
 
 
 def _append(

@@ -238,15 +238,13 @@ _NEVER_ENDS = """
 import os, sys
 from pathlib import Path
 from include.features import job
-job.JOB = Path(sys.argv[1])
-class Manifest:
-    def write(self, path): path.parent.mkdir(parents=True)
-job.run_job(Manifest(), Path(sys.argv[2]), master="local[1]", environ=os.environ, java_options=[])
+job.JOBS = Path(sys.argv[1]).parent
+job.run_job("job", [], Path(sys.argv[2]), master="local[1]", environ=os.environ, java_options=[])
 """
 _JOB = """
 import os, sys, time
 from pathlib import Path
-from spark_jobs.build_features import end_with_parent
+from spark_jobs.session import end_with_parent
 assert "--end-with-parent" in sys.argv
 end_with_parent()
 Path("pid").write_text(str(os.getpid()))
