@@ -92,6 +92,13 @@ def publish() -> None:
     publishing.publish(this_run())
 
 
+@task(retries=0)
+def export() -> None:
+    from include.nightly import publishing
+
+    publishing.export(this_run())
+
+
 @task
 def report() -> None:
     from include.nightly import publishing
@@ -116,6 +123,7 @@ def nightly_recommendations() -> None:
         rank_candidates() >> audit() >> publish()
     with TaskGroup("report") as reporting:
         LakeDbtBuildOperator(task_id="dbt_marts", select=MART_MODELS, outlets=[MARTS]) >> report()
+        export()
     ingesting >> training >> publishing >> reporting
 
 

@@ -29,6 +29,13 @@ def rollback() -> str:
     return publication.publication_id
 
 
+@task(retries=0)
+def export() -> None:
+    from include.nightly import publishing
+
+    publishing.export(this_run())
+
+
 @dag(
     schedule=None,
     params={
@@ -43,7 +50,7 @@ def rollback() -> str:
     **dag_defaults(__doc__, run_hours=1, task_hours=1),
 )
 def rollback_publication() -> None:
-    rollback()
+    rollback() >> export()
 
 
 rollback_publication()

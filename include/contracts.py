@@ -404,6 +404,22 @@ _TABLES = (
     ),
     Table(
         "ops",
+        "exports",
+        "run × export target that was behind",
+        _columns(
+            ("run_id", "VARCHAR", "DAG run that exported"),
+            ("target", "VARCHAR", "name of the target in the domain file"),
+            ("publication_id", "VARCHAR", "publication that it was brought to, or was to be"),
+            ("is_whole", "BOOLEAN", "whether everything was written, not only what changed"),
+            ("rows", "BIGINT", "rows written"),
+            ("deleted", "BIGINT", "lists taken away; of files, old versions"),
+            ("seconds", "DOUBLE", "how long it took"),
+            ("error", "VARCHAR", "why it failed; '' where it went well"),
+            ("exported_at", "TIMESTAMP", "when the run exported, UTC"),
+        ),
+    ),
+    Table(
+        "ops",
         "evaluations",
         "run × subject × metric × k",
         _columns(

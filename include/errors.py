@@ -56,5 +56,9 @@ class ModelError(NightjarError):
     """A model artifact is missing, corrupt, or does not match the ids it is used with."""
 
 
+class ExportError(NightjarError):
+    """Lists could not be brought to a place outside the lake."""
+
+
 # What the data, the settings or a model are refused for is as wrong at the next try: there is none.
 REFUSALS = (ConfigError, DataError, GateError, ModelError)

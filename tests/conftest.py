@@ -113,7 +113,7 @@ def any_catalog(request: pytest.FixtureRequest, tmp_path: Path, domain_file: Pat
 # Fixtures of tests whose home holds a whole nightly, seconds each.
 _NIGHTLIES = {"published_home", "published", "champion", "first"}
 # Fixtures that start a server; tests that want one are marked, so that nobody forgets (make test-quick).
-_SERVERS = {"postgres", "servers", "api_server"}
+_SERVERS = {"postgres", "servers", "api_server", "valkey_server"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -28,6 +28,7 @@ from include.config.domain_file import (
     RefreshConfig,
     RejectRule,
 )
+from include.config.export_targets import ExportTarget, check_targets
 from include.config.section import read_section
 from include.config.understanding import Understanding
 from include.contracts import EVENT_FIELDS, ITEM_FIELDS, RELATION_FIELDS, REQUIRED, USER_FIELDS
@@ -83,6 +84,7 @@ class Domain:
     maintenance: MaintenanceConfig
     api: ApiConfig
     understanding: Understanding
+    exports: tuple[ExportTarget, ...]
     model: dict[str, Any]
     file: Path
 
@@ -130,6 +132,8 @@ def load_domain(path: Path) -> Domain:
     if isinstance(data, dict):
         data.setdefault("events", None)  # so that the error names the event types that are missing
     file = read_section(DomainFile, data, where)
+    if wrong := check_targets(file.exports):
+        raise ConfigError(*wrong, where)
     model = {key: getattr(file, key) for key in MODEL_KEYS}
     return Domain(
         name=file.domain,
@@ -150,6 +154,7 @@ def load_domain(path: Path) -> Domain:
         maintenance=file.maintenance,
         api=file.api,
         understanding=file.understanding,
+        exports=file.exports,
         model={key: value for key, value in model.items() if value is not None},
         file=path,
     )

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
 
 from include.config.consumed import Consumed, consumed_from_value
+from include.config.export_targets import ExportTargets
 from include.config.section import (
     AtLeastOne,
     NotNegative,
@@ -427,6 +428,9 @@ class DomainFile:
 
     understanding: Understanding = Field(default_factory=Understanding)
     """What items are and what people are after."""
+
+    exports: ExportTargets = ()
+    """Where lists go after each publish, besides the lake (docs/exports.md)."""
 
     retrieval: Any = None
     ranking: Any = None

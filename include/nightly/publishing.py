@@ -10,8 +10,9 @@ from typing import Any
 
 import duckdb
 
-from include.errors import GateError, NightjarError
+from include.errors import ExportError, GateError, NightjarError
 from include.evaluation.evaluation_row import EvaluationRow
+from include.exports.export import export_lists
 from include.ingest.erased_people import count_erasures
 from include.ingest.unlisted import keep_unlisted_after
 from include.lake.insert_rows import as_json, insert_rows
@@ -179,6 +180,15 @@ def keep_refused(run: Run) -> None:
 
     with open_lake(run.settings) as lake:
         lake.write(work, run_id=run.run_id, message="refused challenger")
+
+
+def export(run: Run) -> None:
+    """Bring the domain's export targets to what is live.  Raises ExportError after all were tried, where some
+    failed: the publish stands, and the next run, or a refresh, exports again."""
+    done = export_lists(run.settings, run.domain, run_id=run.run_id, now=utc_now())
+    failed = [f"{found.target}: {found.error}" for found in done if found.error]
+    if failed:
+        raise ExportError("the lists are published; these targets do not have them: " + "; ".join(failed))
 
 
 def report(run: Run) -> None:

@@ -117,6 +117,7 @@ def _lake(settings: Settings, domain: Domain, now: datetime) -> Iterator[Finding
         yield _model(lake)
         yield _age(lake, domain, now)
         yield from _waiting(lake, domain)
+        yield from _exports(lake, domain)
 
 
 def _data_files(lake: Lake) -> Finding:
@@ -166,6 +167,23 @@ def _waiting(lake: Lake, domain: Domain) -> Iterator[Finding]:
             yield Finding(WARN, f"landed {kind}", f"{len(files):,} files wait", "make refresh takes them in")
         else:
             yield Finding(OK, f"landed {kind}", "all taken in")
+
+
+def _exports(lake: Lake, domain: Domain) -> Iterator[Finding]:
+    """How the last export to each target went."""
+    for target in domain.exports:
+        rows = lake.rows(
+            "select publication_id, error, exported_at from ops.exports where target = ?"
+            " order by exported_at desc limit 1",
+            [target.name],
+        )
+        what = f"export to {target.name}"
+        if not rows:
+            yield Finding(WARN, what, "nothing yet", "make nightly, or the next refresh, exports")
+        elif rows[0][1]:
+            yield Finding(FAIL, what, rows[0][1], "mend the target; the next refresh or nightly tries again")
+        else:
+            yield Finding(OK, what, f"{rows[0][0]} at {rows[0][2]:%Y-%m-%d %H:%M}")
 
 
 def _disk(settings: Settings) -> Finding:

@@ -16,6 +16,7 @@ import duckdb
 
 from include.config.domain import Domain
 from include.errors import DataError
+from include.exports.export import forget_person
 from include.ingest.erased_people import remember_erased
 from include.lake.catalog import ALIAS, quote
 from include.lake.checksums import data_files
@@ -62,7 +63,8 @@ def erase_user(
     """Erase a person, whether or not anything is known of them.
 
     rewrite_landing: take their rows out of landing files too; else these stay, are named, and are refused
-    when they are read again.  Raises DataError on an id that cannot be one.
+    when they are read again.  Raises DataError on an id that cannot be one, ExportError where an export
+    target could not be reached: all else is done then.
     """
     _check(user_id)
     before = find_traces(lake, domain, user_id)
@@ -74,6 +76,8 @@ def erase_user(
     snapshots = _drop_history(lake, run_id)
     _remove_files(lake, before, user_id)
     _clean_catalog(lake, user_id)
+    if domain.exports:
+        forget_person(lake.settings, domain, user_id)
     after = find_traces(lake, domain, user_id)
     done = Erased(before, after, snapshots, len(rewritten))
     log.info("erasure: %d rows, %d snapshots", before.rows, snapshots)

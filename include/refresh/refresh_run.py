@@ -14,6 +14,7 @@ from datetime import datetime
 
 from include.config.domain import Domain
 from include.errors import DataError
+from include.exports.export import export_lists
 from include.lake.catalog import ALIAS, quote
 from include.lake.insert_rows import insert_rows
 from include.lake.lake import Lake, open_lake
@@ -69,6 +70,8 @@ def refresh(
                 if tables := due_tables(published, sum(tick.rows for tick in drained)):
                     compact(lake, run_id=run_id, tables=tables)
                     _release_free_memory()
+                if published and domain.exports:
+                    export_lists(settings, domain, run_id=run_id, now=clock(), is_refresh=True)
             if now - quiet_since >= linger_seconds or now - began >= most_seconds:
                 break
             time.sleep(POLL_SECONDS)

@@ -24,7 +24,7 @@ class Postgres:
         """Make an empty database; returns its libpq string."""
         base = f"host=127.0.0.1 port={self.port} user=nightjar"
         subprocess.run(
-            [_program("psql"), "-q", "-d", f"{base} dbname=postgres", "-c", f'create database "{name}"'],
+            [program("psql"), "-q", "-d", f"{base} dbname=postgres", "-c", f'create database "{name}"'],
             check=True,
             capture_output=True,
             timeout=30,
@@ -34,11 +34,11 @@ class Postgres:
 
 def missing_programs() -> str | None:
     """Why no server can be started here, or None."""
-    missing = [name for name in ("initdb", "postgres", "psql") if _program(name) is None]
+    missing = [name for name in ("initdb", "postgres", "psql") if program(name) is None]
     return f"not installed: {', '.join(missing)}" if missing else None
 
 
-def _program(name: str) -> str | None:
+def program(name: str) -> str | None:
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     path = os.pathsep.join([os.environ.get("PATH", ""), *map(str, folders)])
     return shutil.which(name, path=path)
@@ -58,7 +58,7 @@ def running_postgres() -> Iterator[Postgres]:
     server = None
     try:
         subprocess.run(
-            [str(_program("initdb")), "-D", str(data), "-U", "nightjar", "-A", "trust", "-N"],
+            [str(program("initdb")), "-D", str(data), "-U", "nightjar", "-A", "trust", "-N"],
             check=True,
             capture_output=True,
             timeout=60,
@@ -67,7 +67,7 @@ def running_postgres() -> Iterator[Postgres]:
         )
         server = subprocess.Popen(
             [
-                str(_program("postgres")),
+                str(program("postgres")),
                 "-D",
                 str(data),
                 "-h",
@@ -93,7 +93,7 @@ def running_postgres() -> Iterator[Postgres]:
 
 def _wait_until_ready(server: subprocess.Popen[bytes], port: int) -> None:
     deadline = time.monotonic() + 30
-    probe = [str(_program("psql")), "-q", "-d", f"host=127.0.0.1 port={port} user=nightjar dbname=postgres"]
+    probe = [str(program("psql")), "-q", "-d", f"host=127.0.0.1 port={port} user=nightjar dbname=postgres"]
     while subprocess.run([*probe, "-c", "select 1"], capture_output=True, timeout=30).returncode != 0:
         if server.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"Postgres did not come up on port {port}")

@@ -1,0 +1,1 @@
+"""Lists leave the lake: folders, Postgres, Redis or Valkey."""
