@@ -16,7 +16,16 @@ from bin.env import LOGIN, process_environment
 from include.installation import SHARE
 from include.whole_files import whole_file
 
-FOLDERS = ("landing/events", "landing/items", "landing/users", "lake", "models", "reports", "airflow/logs")
+FOLDERS = (
+    "landing/events",
+    "landing/items",
+    "landing/users",
+    "landing/relations",
+    "lake",
+    "models",
+    "reports",
+    "airflow/logs",
+)
 
 
 def prepare_home(env: Mapping[str, str]) -> Path:

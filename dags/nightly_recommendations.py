@@ -92,7 +92,7 @@ def publish() -> None:
     publishing.publish(this_run())
 
 
-@task(retries=0)
+@task
 def export() -> None:
     from include.nightly import publishing
 

@@ -29,7 +29,7 @@ def rollback() -> str:
     return publication.publication_id
 
 
-@task(retries=0)
+@task
 def export() -> None:
     from include.nightly import publishing
 

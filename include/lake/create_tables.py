@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -12,7 +14,10 @@ from include.errors import LakeError
 from include.lake.catalog import ALIAS, Catalog, quote
 from include.lake.transactions import roll_back
 from include.passwords import hide_passwords
+from include.whole_files import write_whole
 
+# In the lake's folder: which tables and columns there are.
+MARK = "tables.sha256"
 # Of what ticks add to. A delete writes anew what was ever deleted of each file it meets, and a merge may
 # rewrite a file that is not full yet: both cost a file's size at most. In small row groups, sorted by user, a
 # refresh and a reader meet those of the users at hand only.
@@ -23,6 +28,24 @@ _FILE_OPTIONS = {
     "serving.candidate_lists": {"target_file_size": "8MB", "parquet_row_group_size": "2048"},
     "serving.recommendations": {"target_file_size": "4MB", "parquet_row_group_size": "16384"},
 }
+
+
+def is_older(lake_dir: Path) -> bool:
+    """Whether the lake was last opened for writing by a version with other tables or columns."""
+    mark = lake_dir / MARK
+    return not mark.is_file() or mark.read_text(encoding="utf-8").strip() != _digest()
+
+
+def mark_current(lake_dir: Path) -> None:
+    """Say that the lake has all tables and columns of this version."""
+    if is_older(lake_dir):
+        write_whole(lake_dir / MARK, _digest() + "\n")
+
+
+@cache
+def _digest() -> str:
+    names = [f"{table.path}.{column}" for table in TABLES.values() for column in table.column_names]
+    return hashlib.sha256("\n".join([*names, *VIEWS]).encode()).hexdigest()
 
 
 def create_tables(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:

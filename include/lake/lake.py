@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ from include.lake.catalog import (
     find_catalog,
     quote,
 )
-from include.lake.create_tables import create_tables, refuse_orphaned_data
+from include.lake.create_tables import create_tables, is_older, mark_current, refuse_orphaned_data
 from include.lake.lock import writer_lock
 from include.lake.relocate import relocate
 from include.lake.transactions import is_conflict, roll_back
@@ -214,6 +214,10 @@ def open_lake(
         refuse_orphaned_data(catalog)
     if read_only and is_new:
         raise LakeError(f"no lake at {catalog.target}; run `make nightly` first")
+    if read_only and is_older(settings.lake_dir):
+        # Of a version before: what it lacks is made. Who may not write reads what there is.
+        with suppress(LakeError, OSError, duckdb.Error):
+            open_lake(settings, busy_ms=busy_ms).close()
     if not read_only:
         settings.make_folders()
         if catalog.is_local:
@@ -228,6 +232,7 @@ def open_lake(
         with writer_lock(settings.lake_dir / "writer.lock", "open"):
             _attach(con, catalog.attach(read_only=False, busy_ms=busy_ms), catalog)
             create_tables(con, catalog)
+            mark_current(settings.lake_dir)
     if not read_only or has_moved:
         _keep_attach_script(settings)
     con.execute(f"use {ALIAS}")

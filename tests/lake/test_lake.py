@@ -19,6 +19,7 @@ from include.contracts import TABLES
 from include.errors import LakeError
 from include.installation import REPO
 from include.lake.catalog import quote
+from include.lake.create_tables import MARK
 from include.lake.lake import Lake, adopt_files, open_lake
 from include.lake.lock import writer_lock
 from include.settings import Settings
@@ -358,3 +359,16 @@ def test_lock_serialises_threads(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert most == [1] * 80
+
+
+def test_a_reader_finds_the_columns_of_this_version_in_a_lake_of_the_one_before(settings: Settings) -> None:
+    with open_lake(settings) as lake:
+        lake.con.execute("alter table raw.items drop column vectors")
+        lake.con.execute("drop table ops.exports")
+    (settings.lake_dir / MARK).write_text("another version\n")
+    with open_lake(settings, read_only=True) as lake:
+        assert lake.rows("select vectors from raw.items") == lake.rows("select * from ops.exports") == []
+    mark = (settings.lake_dir / MARK).stat().st_mtime_ns
+    open_lake(settings, read_only=True).close()
+    open_lake(settings).close()
+    assert (settings.lake_dir / MARK).stat().st_mtime_ns == mark
