@@ -39,6 +39,7 @@ from include.tuning.fit import fit_recommender
 
 HOLDOUT = 0.2
 HIDDEN_SHARE = 0.2
+TIMED_TEXTS = 1000
 LENGTHS = ((1, 1), (2, 5), (6, 20), (21, 10**9))
 KEPT = (1, 2, 5)
 AGES = (("no event before", 0, 0), ("1 to 9", 1, 9), ("10 and more", 10, 10**9))
@@ -64,7 +65,9 @@ def main() -> None:
             snapshot=lake.snapshot(),
         )
         if text_model:
-            training = read_anew(training, item_texts_of(lake, domain, training), text_model)
+            training = read_anew(
+                training, item_texts_of(lake, domain, training), text_model, domain.text_model
+            )
     print(f"{domain.name}: {training.n_users:,} people, {training.n_items:,} items", flush=True)
     show_texts(training, config)
     show_cold_items(training, config)
@@ -78,13 +81,21 @@ def item_texts_of(lake: Lake, domain: Domain, training: TrainingData) -> list[st
     return item_texts(domain.text, dict(zip(fields, zip(*found, strict=True), strict=True)))
 
 
-def read_anew(training: TrainingData, texts: list[str], text_model: str) -> TrainingData:
-    """The same items, their texts read by another model; an item without a text keeps a row of zeros."""
-    model = load_text_model(text_model)
+def read_anew(training: TrainingData, texts: list[str], text_model: str, own: str) -> TrainingData:
+    """The same items, their texts read by another model; an item without a text keeps a row of zeros.
+
+    own: the domain's model, timed beside it on some of the texts.
+    """
     has_text = np.array([bool(text) for text in texts])
-    began = time.perf_counter()
-    vectors = encode_texts(model, text_model, texts)
-    print(f"{len(texts) / (time.perf_counter() - began):,.0f} texts a second by {Path(text_model).name}")
+    speeds, vectors = {}, np.zeros((0, 0), np.float32)
+    for name, asked in ((own, texts[:TIMED_TEXTS]), (text_model, texts)):
+        model = load_text_model(name)
+        encode_texts(model, name, asked[:1])
+        began = time.perf_counter()
+        vectors = encode_texts(model, name, asked)
+        speeds[name] = len(asked) / (time.perf_counter() - began)
+    told = ", ".join(f"{speed:,.0f} by {Path(name).name}" for name, speed in speeds.items())
+    print(f"texts a second: {told}")
     vectors[~has_text] = 0
     return replace(training, catalogue=replace(training.catalogue, embeddings=vectors))
 

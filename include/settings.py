@@ -30,6 +30,7 @@ class Settings:
         optionally followed by ``;data=PATH`` where PATH may be an ``s3://`` address.
     spark_master: ``NIGHTJAR_SPARK_MASTER``.
     extensions: where set-up installed DuckDB's extensions (``NIGHTJAR_DUCKDB_EXTENSIONS``).
+    chat_key: what the chat model's server asks for (``NIGHTJAR_CHAT_KEY``).
     """
 
     home: Path
@@ -37,6 +38,7 @@ class Settings:
     lake: str = field(repr=False)  # may hold a password
     spark_master: str
     extensions: Path
+    chat_key: str | None = field(default=None, repr=False)
 
     @property
     def landing(self) -> Path:
@@ -93,6 +95,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         lake=lake,
         spark_master=env.get("NIGHTJAR_SPARK_MASTER") or "local[*]",
         extensions=Path(env.get("NIGHTJAR_DUCKDB_EXTENSIONS") or DUCKDB_EXTENSIONS),
+        chat_key=env.get("NIGHTJAR_CHAT_KEY") or None,
     )
 
 

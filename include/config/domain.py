@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from include.config.chat import ChatConfig
 from include.config.consumed import Consumed
 from include.config.domain_file import (
     ApiConfig,
@@ -84,6 +85,7 @@ class Domain:
     maintenance: MaintenanceConfig
     api: ApiConfig
     understanding: Understanding
+    chat: ChatConfig
     exports: tuple[ExportTarget, ...]
     model: dict[str, Any]
     file: Path
@@ -154,6 +156,7 @@ def load_domain(path: Path) -> Domain:
         maintenance=file.maintenance,
         api=file.api,
         understanding=file.understanding,
+        chat=file.chat,
         exports=file.exports,
         model={key: value for key, value in model.items() if value is not None},
         file=path,

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
 
+from include.config.chat import ChatConfig
 from include.config.consumed import Consumed, consumed_from_value
 from include.config.export_targets import ExportTargets
 from include.config.section import (
@@ -428,6 +429,9 @@ class DomainFile:
 
     understanding: Understanding = Field(default_factory=Understanding)
     """What items are and what people are after."""
+
+    chat: ChatConfig = Field(default_factory=ChatConfig)
+    """A chat model, if there is one."""
 
     exports: ExportTargets = ()
     """Where lists go after each publish, besides the lake (docs/exports.md)."""

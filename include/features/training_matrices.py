@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
+from include.chat.item_labels import load_told_labels
 from include.config.domain import Domain
 from include.config.segment_words import segment_name
 from include.features.confidence import confidence_of, decay_sql, event_weight_sql
@@ -72,7 +74,7 @@ def load_catalogue(
     )
     item_ids = np.asarray(rows["item_id"], dtype=str)
     category = np.asarray(rows["category"], dtype=str)
-    return make_catalogue(
+    found = make_catalogue(
         item_ids,
         titles=np.asarray(rows["title"], dtype=str),
         category=category if (category != "").any() else None,
@@ -83,6 +85,7 @@ def load_catalogue(
         vectors=load_vectors(con, item_ids),
         relations=load_relations(con, item_ids),
     )
+    return replace(found, told=load_told_labels(con, domain, item_ids))
 
 
 def _shown(column: str) -> str:

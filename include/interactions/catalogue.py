@@ -27,6 +27,7 @@ class Catalogue:
     labels:       what items landed as (genre, brand), or None.
     vectors:      name -> float32 (n_items, d), landed vectors of pictures, sound …; a row of zeros: none.
     relations:    how items belong together, as landed, or None.
+    told:         what a chat model says of items, in the words of the taxonomy, or None.
     """
 
     item_ids: np.ndarray
@@ -38,6 +39,7 @@ class Catalogue:
     labels: Labels | None = None
     vectors: Mapping[str, np.ndarray] = field(default_factory=dict)
     relations: ItemRelations | None = None
+    told: Labels | None = None
 
     def __len__(self) -> int:
         return len(self.item_ids)
@@ -140,4 +142,5 @@ def align_catalogue(model_item_ids: np.ndarray, catalogue: Catalogue) -> Catalog
         None if catalogue.labels is None else catalogue.labels.taken(order),
         {name: taken(rows, 0.0) for name, rows in catalogue.vectors.items()},
         None if catalogue.relations is None else catalogue.relations.moved(place),
+        None if catalogue.told is None else catalogue.told.taken(order),
     )

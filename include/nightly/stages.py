@@ -25,6 +25,7 @@ from include.lake.lake import Lake, open_lake
 from include.landing.bad_rows import tell_reasons
 from include.nightly import publishing
 from include.nightly.backfill import is_backfill, stale_reasons
+from include.nightly.chat_stage import ask_labels, ask_profiles
 from include.nightly.judge import evaluate_model
 from include.nightly.stage_records import (
     AUDIT,
@@ -206,6 +207,7 @@ def embed_texts(run: Run) -> None:
             progress=told,
             elsewhere=spark_encoder(run.settings, run.domain, run.folder.name),
         )
+        ask_labels(run, lake)
         meter.rows_in, meter.rows_out = report.texts, report.embedded
         meter.record = Embedded(report.embedded, report.cached)
 
@@ -261,6 +263,8 @@ def rank_candidates(run: Run) -> None:
         rows = write_staged_set(
             run.parquet, current, run.domain, training.user_ids, training.histories, log.info
         )
+        with open_lake(run.settings) as lake:
+            ask_profiles(run, lake)
         staged = staged_relations(run.parquet)["recommendations"]
         with open_lake(run.settings, read_only=True) as lake:
             parity = measure_parity(lake.con, run.domain, staged)

@@ -118,6 +118,7 @@ def _lake(settings: Settings, domain: Domain, now: datetime) -> Iterator[Finding
         yield _age(lake, domain, now)
         yield from _waiting(lake, domain)
         yield from _exports(lake, domain)
+        yield from _chat(lake, domain)
 
 
 def _data_files(lake: Lake) -> Finding:
@@ -184,6 +185,24 @@ def _exports(lake: Lake, domain: Domain) -> Iterator[Finding]:
             yield Finding(FAIL, what, rows[0][1], "mend the target; the next refresh or nightly tries again")
         else:
             yield Finding(OK, what, f"{rows[0][0]} at {rows[0][2]:%Y-%m-%d %H:%M}")
+
+
+def _chat(lake: Lake, domain: Domain) -> Iterator[Finding]:
+    """A chat model that is configured and never heard of is an error."""
+    if domain.chat.url is None:
+        return
+    rows = lake.rows(
+        "select use, cached, answered, asked - cached - answered, problem from ops.chat_calls"
+        " where run_id = (select run_id from ops.chat_calls order by asked_at desc limit 1)"
+    )
+    mend = "see ops.chat_calls; mend chat.url, or take it out of the domain file"
+    if not rows:
+        yield Finding(FAIL, "chat model", f"{domain.chat.url} is configured and was never asked", mend)
+    for use, cached, answered, missed, problem in rows:
+        found = f"{answered:,} answered, {cached:,} known, {missed:,} told without it"
+        found += f": {problem}" if problem else ""
+        status = OK if not missed else WARN if answered or cached else FAIL
+        yield Finding(status, f"chat model, {use}", found, mend if missed else "")
 
 
 def _disk(settings: Settings) -> Finding:

@@ -95,6 +95,8 @@ def _delete(
     for table in tables:
         con.execute(f"delete from {table} where {PERSON} = ?", [user_id])
     con.execute(f"delete from raw.quarantine where {theirs}")
+    # By their words, not by whom they were of: all go, and are asked anew.
+    con.execute("delete from features.chat_answers where use = 'profiles'")
     remember_erased(con, lake.settings, user_id, now)
 
 

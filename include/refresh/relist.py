@@ -13,6 +13,7 @@ from datetime import datetime
 import duckdb
 import numpy as np
 
+from include.chat.profiles import told_profiles
 from include.config.domain import Domain
 from include.features.training_matrices import load_catalogue, load_histories
 from include.publish.listing import list_users
@@ -95,6 +96,7 @@ def relist(
             delete_lists(con, USERS)
             delete_portraits(con, USERS)
             portraits = portrait_rows(current, domain.understanding, user_ids, histories)
+            portraits = told_profiles(con, domain, portraits)
             judged_by = find_audited(con, domain, as_of, users=USERS, user_items=PAIRS)
             lists = scored.result()
         listed = recommendation_rows(current, user_ids, lists)

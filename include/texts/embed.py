@@ -89,7 +89,7 @@ def load_embeddings(
     """
     model = find_text_model(domain.text_model)
     ids = np.asarray(item_ids, dtype=str)
-    texts = _texts_of(con, domain, ids)
+    texts = texts_of(con, domain, ids)
     hashes = [text_hash(text) if text else None for text in texts]
     wanted = _numbered("text_hash", pa.array(hashes, pa.string()))
     with _registered(con, "wanted_texts", wanted):
@@ -122,7 +122,7 @@ def _read_texts(con: duckdb.DuckDBPyConnection, domain: Domain, items: str) -> I
         yield item_texts(domain.text, dict(zip(fields, (c.to_pylist() for c in batch.columns), strict=True)))
 
 
-def _texts_of(con: duckdb.DuckDBPyConnection, domain: Domain, ids: np.ndarray) -> list[str]:
+def texts_of(con: duckdb.DuckDBPyConnection, domain: Domain, ids: np.ndarray) -> list[str]:
     """Texts of the given items, in their order; "" for one that has no row."""
     wanted = _numbered("item_id", pa.array(ids, pa.string()))
     fields = ", ".join(f"item.{field}" for field in domain.text_fields)

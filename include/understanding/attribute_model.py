@@ -15,7 +15,8 @@ LANDED = "landed"
 LEARNED = "learned"  # from the texts of the items that landed with the label
 PROMPT = "prompt"  # from the words of the label alone
 TOPIC = "topic"
-ORIGINS = (LANDED, LEARNED, PROMPT, TOPIC)
+CHAT = "chat"  # a chat model says so of its text
+ORIGINS = (LANDED, LEARNED, PROMPT, CHAT, TOPIC)
 # Below it a text is not sure: nothing is said.
 MIN_CONFIDENCE = 0.5
 MAX_GUESSED = 3  # labels of one attribute that a text may give an item
@@ -47,10 +48,11 @@ class AttributeModel:
     def label_items(self, catalogue: Catalogue, texts: np.ndarray | None) -> Labels:
         """Labels of every item.  texts: float32 (n_items, d), centred, unit length or zero; None: no texts.
 
-        What an item landed with is taken as it is, with confidence 1. The rest is judged by its text: at most
-        MAX_GUESSED labels of an attribute, each with at least MIN_CONFIDENCE.
+        What an item landed with is taken as it is, with confidence 1; then what a chat model says of a group
+        of the taxonomy. The rest is judged by its text: at most MAX_GUESSED labels of an attribute, each with
+        at least MIN_CONFIDENCE.
         """
-        landed = self._landed(catalogue)
+        landed = self._said(catalogue)
         judged = np.flatnonzero(np.abs(self.direction).sum(axis=1) > 0)
         if texts is None or not len(judged) or texts.shape[1] != self.direction.shape[1]:
             return Labels(self.attribute, self.name, landed)
@@ -68,27 +70,45 @@ class AttributeModel:
         return Labels(self.attribute, self.name, sp.csr_matrix(landed + guessed.tocsr()))
 
     def origin_of(self, catalogue: Catalogue, labels: Labels) -> np.ndarray:
-        """str, for each entry of labels.of: LANDED where the item has it so, else the label's origin."""
-        landed = self._landed(catalogue)
+        """str, for each entry of labels.of: LANDED or CHAT where it is so of that item, else the label's."""
+        landed, told = self._landed(catalogue), self._said(catalogue)
         n_labels = max(1, len(self))
         rows = np.repeat(np.arange(labels.of.shape[0]), np.diff(labels.of.indptr))
         entries = rows * n_labels + labels.of.indices
         landed_rows = np.repeat(np.arange(landed.shape[0]), np.diff(landed.indptr))
         is_landed = np.isin(entries, landed_rows * n_labels + landed.indices)
-        return np.where(is_landed, LANDED, self.origin[labels.of.indices])
+        told_rows = np.repeat(np.arange(told.shape[0]), np.diff(told.indptr))
+        is_told = np.isin(entries, told_rows * n_labels + told.indices)
+        return np.where(is_landed, LANDED, np.where(is_told, CHAT, self.origin[labels.of.indices]))
+
+    def _said(self, catalogue: Catalogue) -> sp.csr_matrix:
+        """CSR float32 (n_items, n_labels): landed, and of groups without a landed label what was told."""
+        landed = self._landed(catalogue)
+        if catalogue.told is None:
+            return landed
+        told = self._onto(catalogue.told).tolil()
+        for attribute in np.unique(self.attribute):
+            columns = np.flatnonzero(self.attribute == attribute)
+            has_landed = np.diff(landed[:, columns].indptr) > 0
+            told[np.ix_(np.flatnonzero(has_landed), columns)] = 0
+        return sp.csr_matrix(landed + told.tocsr())
 
     def _landed(self, catalogue: Catalogue) -> sp.csr_matrix:
         """CSR float32 (n_items, n_labels) of the labels that the model knows too, whatever their case."""
         if catalogue.labels is None:
             return sp.csr_matrix((len(catalogue), len(self)), dtype=np.float32)
+        return self._onto(catalogue.labels)
+
+    def _onto(self, labels: Labels) -> sp.csr_matrix:
+        """CSR float32 (n_items, n_labels): entries of other labels at the places of this model's."""
         places = {label_key(name): place for place, name in enumerate(self.name.tolist())}
-        place = [places.get(label_key(name), -1) for name in catalogue.labels.name.tolist()]
+        place = [places.get(label_key(name), -1) for name in labels.name.tolist()]
         known = np.flatnonzero(np.array(place, dtype=np.int64) >= 0)
         onto = sp.csr_matrix(
             (np.ones(len(known), np.float32), (known, np.array(place, dtype=np.int64)[known])),
             (len(place), len(self)),
         )
-        return sp.csr_matrix(catalogue.labels.of @ onto)
+        return sp.csr_matrix(labels.of @ onto)
 
     def arrays(self) -> dict[str, np.ndarray]:
         return dict(vars(self))

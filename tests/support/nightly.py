@@ -21,6 +21,7 @@ from include.features.confidence import confidence_of, user_items_sql
 from include.lake.catalog import quote
 from include.lake.lake import Lake, open_lake
 from include.nightly import publishing, stages
+from include.nightly.chat_stage import ask_labels
 from include.nightly.judge import judged_model
 from include.nightly.stage_records import BUILD_FEATURES, EVALUATE, INGEST, Built, Judged
 from include.recommender.model_config import model_config
@@ -83,6 +84,7 @@ def stage_nightly(
         build_features(lake, run)
         if not with_text_model:
             embed_without_model(lake, domain, [row[0] for row in lake.rows("select title from raw.items")])
+            ask_labels(run, lake)
     if with_text_model:
         stages.embed_texts(run)
     fit_unjudged(run)
