@@ -43,7 +43,7 @@ def replay() -> dict[str, int]:
         "kind": Param(
             None,
             type=["null", "string"],
-            enum=[None, "events", "items", "users"],
+            enum=[None, "events", "items", "users", "relations"],
             title="Kind",
             description="Which rows; empty: all three.",
         ),
