@@ -1,6 +1,6 @@
 # Nightjar. `make help` lists the targets; every one sets up first what it needs (bin/setup: 0.2 s once done).
 .DEFAULT_GOAL := help
-.PHONY: help setup demo airflow nightly refresh tune check rollback replay maintain synth live serve api-key erase export doctor backup notebook static-model sql bench bench-quality test test-quick faults lint contracts format clean-demo
+.PHONY: help setup demo airflow nightly refresh tune check rollback replay maintain synth live serve api-key erase export doctor backup notebook experiments static-model sql bench bench-quality test test-quick faults lint contracts format clean-demo
 
 RUN := .venv/bin/python -m bin.env
 PYTHON := $(RUN) python
@@ -67,6 +67,9 @@ backup: setup ## copy this home where it can be restored from: TO=/backups/monda
 
 notebook: setup ## the lake with pictures, in the browser: examples/explore_lake.py, until Ctrl-C
 	@$(RUN) marimo edit --skip-update-check examples/explore_lake.py
+
+experiments: setup ## read the domain file's A/B tests; DOMAIN=
+	@$(PYTHON) -m bin.run_dag experiment_report
 
 static-model: setup ## distil the domain's text model into one a hundred times as fast: TO=folder
 	@$(PYTHON) -m bin.static_model

@@ -29,6 +29,7 @@ from include.config.domain_file import (
     RefreshConfig,
     RejectRule,
 )
+from include.config.experiments import ExperimentConfig, check_experiments
 from include.config.export_targets import ExportTarget, check_targets
 from include.config.section import read_section
 from include.config.understanding import Understanding
@@ -86,6 +87,7 @@ class Domain:
     api: ApiConfig
     understanding: Understanding
     chat: ChatConfig
+    experiments: tuple[ExperimentConfig, ...]
     exports: tuple[ExportTarget, ...]
     model: dict[str, Any]
     file: Path
@@ -134,7 +136,7 @@ def load_domain(path: Path) -> Domain:
     if isinstance(data, dict):
         data.setdefault("events", None)  # so that the error names the event types that are missing
     file = read_section(DomainFile, data, where)
-    if wrong := check_targets(file.exports):
+    if wrong := check_targets(file.exports) or check_experiments(file.experiments):
         raise ConfigError(*wrong, where)
     model = {key: getattr(file, key) for key in MODEL_KEYS}
     return Domain(
@@ -157,6 +159,7 @@ def load_domain(path: Path) -> Domain:
         api=file.api,
         understanding=file.understanding,
         chat=file.chat,
+        experiments=file.experiments,
         exports=file.exports,
         model={key: value for key, value in model.items() if value is not None},
         file=path,

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
 
 from include.config.chat import ChatConfig
 from include.config.consumed import Consumed, consumed_from_value
+from include.config.experiments import Experiments
 from include.config.export_targets import ExportTargets
 from include.config.section import (
     AtLeastOne,
@@ -432,6 +433,9 @@ class DomainFile:
 
     chat: ChatConfig = Field(default_factory=ChatConfig)
     """A chat model, if there is one."""
+
+    experiments: Experiments = ()
+    """A/B tests that are read each day (docs/experiments.md)."""
 
     exports: ExportTargets = ()
     """Where lists go after each publish, besides the lake (docs/exports.md)."""
