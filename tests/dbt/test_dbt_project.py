@@ -49,7 +49,9 @@ FAULTS = {
     "accepted_values_stg_publications_kind__nightly__refresh__rollback": (
         "update serving.publications set kind = 'other'"
     ),
-    "accepted_values_stg_ingests_source__events__items__users": "update ops.ingests set source = 'other'",
+    "accepted_values_stg_ingests_source__events__items__users__relations": (
+        "update ops.ingests set source = 'other'"
+    ),
     "accepted_values_stg_ingests_status__ingested__unreadable__refused": (
         "update ops.ingests set status = 'other'"
     ),
