@@ -314,7 +314,7 @@ _TABLES = (
         "batch × file",
         _columns(
             ("batch_id", "VARCHAR", "batch: rows and ledger entry commit together"),
-            ("source", "VARCHAR", "events, items or users"),
+            ("source", "VARCHAR", "events, items, users or relations"),
             ("file", "VARCHAR", "path below its source's folder, or topic/partition"),
             ("content_hash", "VARCHAR", "sha256 of the file as it lies, or the offsets"),
             ("bytes", "BIGINT", "size of the file in bytes, as it lies"),
@@ -340,7 +340,7 @@ _TABLES = (
         "batch",
         _columns(
             ("batch_id", "VARCHAR", "batch of ops.ingests whose rows no list knows yet"),
-            ("source", "VARCHAR", "events, items or users"),
+            ("source", "VARCHAR", "events, items, users or relations"),
             ("after", "TIMESTAMP", "only its events after that, UTC; null: all of its rows"),
         ),
     ),

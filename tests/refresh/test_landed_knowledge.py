@@ -130,3 +130,19 @@ def test_a_landed_twice_relation_changes_nothing(refreshed: Lake) -> None:
     (refreshed.settings.landing / "relations" / "again.jsonl").write_text(json.dumps(row) + "\n\n")
     run_tick(refreshed, domain, LandingSource(1000), run_id="t2", now=datetime(2030, 1, 2))
     assert refreshed.value("select count(*) from serving.publications") == before
+
+
+def test_a_relation_alone_is_known_after_a_tick(refreshed: Lake) -> None:
+    domain = load_domain(refreshed.settings.config)
+    together = (
+        "select count(*) from serving.similar_items"
+        " where item_id = 'b10' and similar_item_id = 'b11' and relation <> 'similar text'"
+    )
+    assert refreshed.value(together) == 0
+    row = {"item_id": "b11", "relation": "sequel", "other_item_id": "b10"}
+    land(refreshed.settings, "relations", "alone.jsonl", [row])
+    shown = "select distinct user_id from serving.recommendations where item_id in ('b10', 'b11')"
+    people = len(refreshed.rows(shown))
+    tick = run_tick(refreshed, domain, LandingSource(1000), run_id="t3", now=datetime(2030, 1, 3))
+    assert tick is not None and (tick.items, tick.users) == (2, people)
+    assert refreshed.value(together) == 1
