@@ -156,7 +156,7 @@ def test_data_docs_are_read_offline(lake: Lake, books: Domain, tmp_path: Path) -
     assert index.count("<tr>") == 1 + 50  # a row a check
     assert [link for link in re.findall(r'href="([^"]*)"', index) if not (folder / link).is_file()] == []
     pages = list(folder.rglob("*.html"))
-    assert len(pages) == 1 + 2 * 5  # an index; a suite and a validation for each relation and the figures
+    assert len(pages) == 1 + 2 * 6  # an index; a suite and a validation for each relation and the figures
     for page in pages:
         text = page.read_text()
         assert re.findall(r"(?:src|href|url)\W{1,3}https?:|<script|<link|<img", text) == []
