@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from include.chat.client import ChatFailure, ChatModel, Question
+from include.chat.client import ChatFailure, ChatModel, Question, plain
 from include.config.chat import ChatConfig
 from include.lake.insert_rows import insert_rows
 from include.lake.lake import Lake
@@ -116,7 +116,11 @@ def _tried(model: ChatModel, question: Question, read: Read) -> dict[str, Any] |
         found = read(said)
     except ChatFailure as failure:
         return failure
-    return ChatFailure("invalid", f"the answer does not fit: {str(said)[:100]}") if found is None else found
+    return (
+        ChatFailure("invalid", f"the answer does not fit: {plain(str(said)[:100])}")
+        if found is None
+        else found
+    )
 
 
 def _keep(lake: Lake, use: str, fresh: dict[str, dict[str, Any]], run_id: str, now: datetime) -> None:

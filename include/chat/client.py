@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,8 @@ from include.config.chat import ChatConfig
 VERSION = 1
 MAX_TEXT = 1000
 MAX_TOKENS = 300
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
+MAX_BYTES = 1_000_000  # of an answer; 300 tokens are far from it
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
 
 
 class ChatFailure(Exception):
@@ -54,7 +56,9 @@ class ChatModel:
     """Asks over one pool of connections; threads may share it."""
 
     def __init__(self, config: ChatConfig, key: str | None) -> None:
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        # A key that no header can hold would be quoted in the error, and kept in ops.chat_calls.
+        self._has_bad_key = key is not None and not (key.isascii() and key.isprintable() and " " not in key)
+        headers = {"Authorization": f"Bearer {key}"} if key and not self._has_bad_key else {}
         self._config = config
         self._client = httpx.Client(timeout=config.timeout_seconds, headers=headers, trust_env=False)
 
@@ -81,17 +85,32 @@ class ChatModel:
                 "json_schema": {"name": question.use, "strict": True, "schema": question.schema},
             },
         }
+        if self._has_bad_key:
+            raise ChatFailure("failed", "NIGHTJAR_CHAT_KEY holds a space, line break or other than ASCII")
         try:
-            answer = self._client.post(f"{self._config.url}/chat/completions", json=body)
-            answer.raise_for_status()
+            text = self._posted(body)
         except httpx.TimeoutException as error:
             raise ChatFailure("timeout", f"no answer in {self._config.timeout_seconds:g} s") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ChatFailure("failed", str(error)[:200]) from error
         try:
-            found = json.loads(answer.json()["choices"][0]["message"]["content"])
-        except (ValueError, KeyError, IndexError, TypeError) as error:
-            raise ChatFailure("invalid", f"no JSON in the answer: {answer.text[:100]}") from error
+            found = json.loads(json.loads(text)["choices"][0]["message"]["content"])
+        except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
+            raise ChatFailure("invalid", f"no JSON in the answer: {plain(text[:100])}") from error
         if not isinstance(found, dict):
-            raise ChatFailure("invalid", f"the answer is no object: {answer.text[:100]}")
+            raise ChatFailure("invalid", f"the answer is no object: {plain(text[:100])}")
         return found
+
+    def _posted(self, body: dict[str, Any]) -> str:
+        """The answer's text.  httpx bounds each read by its timeout, not their sum: a drip has no end."""
+        ends_at = time.monotonic() + self._config.timeout_seconds
+        url, found = f"{self._config.url}/chat/completions", bytearray()
+        with self._client.stream("POST", url, json=body) as answer:
+            answer.raise_for_status()
+            for part in answer.iter_bytes():
+                found += part
+                if time.monotonic() > ends_at:
+                    raise httpx.ReadTimeout("the answer goes on")
+                if len(found) > MAX_BYTES:
+                    raise ChatFailure("invalid", f"the answer has more than {MAX_BYTES:,} bytes")
+        return found.decode("utf-8", "replace")

@@ -201,8 +201,8 @@ def _chat(lake: Lake, domain: Domain) -> Iterator[Finding]:
     for use, cached, answered, missed, problem in rows:
         found = f"{answered:,} answered, {cached:,} known, {missed:,} told without it"
         found += f": {problem}" if problem else ""
-        status = OK if not missed else WARN if answered or cached else FAIL
-        yield Finding(status, f"chat model, {use}", found, mend if missed else "")
+        status = FAIL if not (answered or cached) else WARN if missed else OK
+        yield Finding(status, f"chat model, {use}", found, "" if status == OK else mend)
 
 
 def _disk(settings: Settings) -> Finding:
